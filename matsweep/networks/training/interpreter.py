@@ -16,10 +16,12 @@ from matsweep.networks.libraries import onnx
 from matsweep.networks.network import Digital
 from matsweep.networks.training.libraries import jax
 from matsweep.networks.training.operators import (  # noqa: F401
+    attention,
     elementwise,
     normalisation,
     pooling,
     products,
+    quantisation,
     recurrent,
     reductions,
     resizing,

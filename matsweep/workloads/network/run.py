@@ -129,7 +129,7 @@ class PreparedNetwork:
         programmed = ProgrammedNetwork.program(self.network, self.matrices, hardware, rng=rng)
         count, layers = len(rng), len(self.recorded)
         of_times = self.measures - _OTHERWISE
-        measures = {name: np.zeros((count, len(times))) for name in of_times}
+        measures: dict[str, FloatArray] = {name: np.zeros((count, len(times))) for name in of_times}
         measures["layer_vmm_error"] = np.zeros((count, len(times), layers))
         for index, time in enumerate(times):
             aged = programmed.at(time)
@@ -217,6 +217,8 @@ def prepared(
         adaptation = some, record(network, some).weights
     decided = wanted[0].size if "agreement" in measures else 0
     facts: tuple[object, ...] = (output, merit, sorted(measures), top, score, adapt)
+    reference: Mapping[str, float]
+    chance: Mapping[str, float]
     float_merit = None
     if as_it_came is None:
         reference, chance = references(wanted, samples, measures, top=top, score=score)

@@ -126,9 +126,11 @@ def _elementwise() -> Iterator[Case]:
     yield case("Clip", X, scalar(-0.5), scalar(0.5))
     yield case("Clip", X, None, scalar(0.5))
     yield case("Clip", X, min=-0.2, max=0.7, opset=7)
-    for to in (TensorProto.FLOAT, TensorProto.INT32, TensorProto.BOOL):
+    for to in (TensorProto.FLOAT, TensorProto.INT32, TensorProto.INT64, TensorProto.BOOL):
         yield case("Cast", X, to=to)
     yield case("Cast", TRUE, to=TensorProto.FLOAT)
+    yield case("CastLike", X, fixed(1))
+    yield case("CastLike", TRUE, X)
     yield case("Elu", X, alpha=0.7)
     yield case("Celu", X, alpha=0.7)
     yield case("Selu", X, alpha=1.2, gamma=0.9)
@@ -181,6 +183,17 @@ def _shapes() -> Iterator[Case]:
     for mode in ("DCR", "CRD"):
         yield case("DepthToSpace", random(2, 8, 2, 3), blocksize=2, mode=mode)
     yield case("SpaceToDepth", random(2, 2, 4, 6), blocksize=2)
+    places = Fixed(np.array([[0, -1], [1, 0]]))
+    yield case("ScatterND", X, places, random(2, 4, seed=3))
+    yield case("ScatterND", X, places, random(2, 4, seed=3), opset=18, reduction="add")
+    along = Fixed(np.array([[[0, -1]] * 3] * 2))
+    yield case("ScatterElements", X, along, random(2, 3, 2, seed=3), axis=2)
+    yield case(
+        "ScatterElements", X, along, random(2, 3, 2, seed=3), reduction="mul", opset=18, axis=2
+    )
+    lengths = Fixed(np.array([2, 3]))
+    yield case("ReverseSequence", X, lengths, batch_axis=0, time_axis=1)
+    yield case("ReverseSequence", random(3, 2, 4), lengths)
     yield case("Trilu", X, scalar(1, np.int64), upper=0)
     indices = np.array([[0, -1], [2, 1]], np.int64)
     for axis in (-1, 1):
@@ -253,6 +266,7 @@ def _normalisations() -> Iterator[Case]:
     yield case("BatchNormalization", random(4, 3), *scales, *statistics)
     yield case("LayerNormalization", X, weight(4), weight(4, seed=4))
     yield case("LayerNormalization", X, weight(3, 4), axis=1, epsilon=1e-2)
+    yield case("LayerNormalization", X, weight(4), outputs=3)
     yield case("RMSNormalization", X, weight(4), opset=23)
     yield case("InstanceNormalization", IMAGE, *scales, epsilon=1e-3)
     wide = random(2, 6, 4, seed=7)
@@ -279,6 +293,27 @@ def _products() -> Iterator[Case]:
         dilations=[1, 2], pads=[1, 0, 1, 2], output_padding=[1, 0],
     )  # fmt: skip
 
+    for auto in ("SAME_UPPER", "SAME_LOWER"):
+        yield case("ConvTranspose", IMAGE, weight(3, 4, 3, 4), strides=[2, 3], auto_pad=auto)
+    yield case(
+        "ConvTranspose", IMAGE, weight(3, 4, 3, 4), strides=[2, 3], output_shape=[14, 26]
+    )  # fmt: skip
+    heads = [random(2, 4, 3, 5), random(2, 2, 6, 5, seed=3), random(2, 2, 6, 7, seed=4)]
+    yield case("Attention", *heads, weight(3, 6), opset=23, scale=0.4, softcap=1.5)
+    yield case("Attention", *heads, Fixed(random(2, 1, 3, 6) > -0.5), opset=23, is_causal=1)
+    flat = [random(2, 3, 20), random(2, 6, 10, seed=3), random(2, 6, 14, seed=4)]
+    yield case("Attention", *flat, opset=23, q_num_heads=4, kv_num_heads=2)
+
+
+def _quantisations() -> Iterator[Case]:
+    per_channel = Fixed(np.array([0.1, 0.02, 0.05], np.float32))
+    yield case("QuantizeLinear", X, scalar(0.01), scalar(3, np.int8))
+    yield case("QuantizeLinear", X, scalar(0.02))
+    yield case("QuantizeLinear", X, per_channel, fixed(0, 4, -7, dtype=np.int8), axis=1)
+    whole = np.round(20 * X).astype(np.int8)
+    yield case("DequantizeLinear", whole, scalar(0.01), scalar(3, np.int8))
+    yield case("DequantizeLinear", whole, per_channel, axis=1)
+
 
 def _resizes() -> Iterator[Case]:
     small = random(1, 2, 4, 5)
@@ -291,6 +326,8 @@ def _resizes() -> Iterator[Case]:
         yield case("Resize", small, None, None, fixed(1, 2, 3, 9), mode="linear", **settings)
         for rounded in ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil"):
             yield case("Resize", small, None, factors, nearest_mode=rounded, **settings)
+        shrunk = Fixed(np.array([1, 1, 0.6, 0.7], np.float32))
+        yield case("Resize", small, None, shrunk, mode="linear", **settings)
     yield case("Resize", small, None, None, fixed(2, 3), axes=[2, 3], mode="linear", opset=18)
 
 
@@ -322,12 +359,12 @@ def _recurrences() -> Iterator[Case]:
 CASES = [
     each
     for family in (
-        _shapes, _pools, _reductions, _normalisations, _products, _resizes, _recurrences,
-        _elementwise,
+        _shapes, _pools, _reductions, _normalisations, _products, _quantisations, _resizes,
+        _recurrences, _elementwise,
     )
     for each in family()
 ]  # fmt: skip
-"""All cases; the first of an operator has more of its settings than others."""
+"""All cases."""
 
 KINDS = list({each.kind: each for each in reversed(CASES)}.values())
 """One case of each operator."""

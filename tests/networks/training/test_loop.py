@@ -11,11 +11,12 @@ from matsweep.networks.load import build
 from matsweep.networks.selection import Selection
 from matsweep.networks.training import differentiable, losses
 from matsweep.networks.training.libraries import jax
-from matsweep.networks.training.loop import clipped, train
+from matsweep.networks.training.loop import train
 from matsweep.networks.training.losses import Loss, last_operator
 from matsweep.networks.training.parameters import Parameters
 from matsweep.networks.training.recalibration import with_parameters
 from matsweep.networks.training.settings import Training
+from matsweep.networks.training.step import clipped, compiled
 from tests.networks.graphs import Builder
 from tests.networks.training.lessons import CLASSES, INPUTS, bits, lessons, perceptron
 
@@ -159,6 +160,7 @@ def test_same_seed_gives_the_same_bits_and_another_one_others():
     network = perceptron()
     noisy = settings(noise=0.1, input_bits=6, output_bits=6, input_noise=0.02, output_noise=0.02)
     first = train(network, lessons(network), noisy)
+    compiled.cache_clear()
     jax().clear_caches()
     assert bits(train(network, lessons(network), noisy)) == bits(first)
     other = train(network, lessons(network), settings(noise=0.1, seed=1))

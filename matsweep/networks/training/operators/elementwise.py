@@ -65,9 +65,20 @@ def _cast(node: Node, x: Array) -> Array:
     dtype = np.dtype(onnx().helper.tensor_dtype_to_np_dtype(node.settings["to"]))
     if dtype.kind not in "biuf":
         raise NotCoveredError(f"it converts to {dtype}")
+    return _converted(x, dtype)
+
+
+@operator("CastLike")
+def _cast_like(_: Node, x: Array, other: Array) -> Array:
+    """Convert to the type of another tensor."""
+    return _converted(x, np.dtype(other.dtype))
+
+
+def _converted(x: Array, dtype: np.dtype[Any]) -> Array:
+    """Convert, all floating point to single precision, or as it is computed."""
     if dtype.kind == "f":
         return x if floating(x) else x.astype(np.float32)
-    return x.astype(dtype)
+    return x.astype(jax().dtypes.canonicalize_dtype(dtype))
 
 
 @operator("Div")

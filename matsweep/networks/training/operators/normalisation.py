@@ -26,14 +26,16 @@ def _batch(node: Node, x: Array, scale: Array, shift: Array, mean: Array, varian
 
 
 @operator("LayerNormalization")
-def _layer(node: Node, x: Array, scale: Array, shift: Array | None = None) -> Array:
-    """Normalise over the last axes."""
-    if len([name for name in node.outputs if name]) > 1:
-        raise NotCoveredError("it writes its statistics")
-    axis = node.settings.get("axis", -1) % x.ndim
-    axes = tuple(range(axis, x.ndim))
-    result = _standardised(x, axes, node.settings.get("epsilon", 1e-5)) * scale
-    return result if shift is None else result + shift
+def _layer(
+    node: Node, x: Array, scale: Array, shift: Array | None = None
+) -> tuple[Array, Array, Array]:
+    """Normalise over the last axes; return the statistics, too."""
+    axes = tuple(range(node.settings.get("axis", -1) % x.ndim, x.ndim))
+    mean = x.mean(axes, keepdims=True)
+    square = jnp().square(x - mean).mean(axes, keepdims=True)
+    gain = 1 / jnp().sqrt(square + node.settings.get("epsilon", 1e-5))
+    result = (x - mean) * gain * scale
+    return result if shift is None else result + shift, mean, gain
 
 
 @operator("RMSNormalization")

@@ -49,13 +49,10 @@ def _convolve(node: Node, x: Array, weight: Array, bias: Array | None = None) ->
 def _convolve_transposed(node: Node, x: Array, weight: Array, bias: Array | None = None) -> Array:
     """Convolve the input, spread out by the strides, with the kernel turned around."""
     kernel, groups = _kernel(node, weight), node.settings.get("group", 1)
-    if kernel.same or node.settings.get("output_shape"):
-        raise NotCoveredError("its output's shape is stated")
-    extra = node.settings.get("output_padding", (0,) * len(kernel.sizes))
     borders = [
-        (span - 1 - before, span - 1 - after + more)
-        for span, before, after, more in zip(
-            kernel.spans, kernel.before, kernel.after, extra, strict=True
+        (span - 1 - cut, size + cut - ((count - 1) * stride + 1))
+        for span, stride, count, (cut, size) in zip(
+            kernel.spans, kernel.strides, x.shape[2:], _cuts(node, kernel, x), strict=True
         )
     ]
     inputs, each, *sizes = weight.shape
@@ -71,6 +68,24 @@ def _convolve_transposed(node: Node, x: Array, weight: Array, bias: Array | None
         feature_group_count=groups,
     )
     return y if bias is None else y + bias.reshape(-1, *(1,) * len(sizes))
+
+
+def _cuts(node: Node, kernel: Kernel, x: Array) -> list[tuple[int, int]]:
+    """Return for each axis the values that are cut off before the output, and its size."""
+    stated = node.settings.get("output_shape")
+    extra = node.settings.get("output_padding", (0,) * len(kernel.sizes))
+    cuts = []
+    for axis, count in enumerate(x.shape[2:]):
+        stride = kernel.strides[axis]
+        full = (count - 1) * stride + kernel.spans[axis] + extra[axis]
+        if not stated and not kernel.same:
+            before = kernel.before[axis]
+            cuts.append((before, full - before - kernel.after[axis]))
+            continue
+        size = stated[-len(kernel.sizes) :][axis] if stated else count * stride
+        border = max(full - size, 0)
+        cuts.append((border // 2 if kernel.same == "upper" else border - border // 2, size))
+    return cuts
 
 
 def _kernel(node: Node, weight: Array) -> Kernel:

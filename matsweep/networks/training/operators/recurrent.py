@@ -106,6 +106,8 @@ def _recurrent(
     lengths: Array | None = None, *rest: Array | None,
 ) -> tuple[Array, ...]:  # fmt: skip
     """Run all steps (step, sample, input) in one direction or both."""
+    if node.settings.get("layout", 0):
+        raise NotCoveredError("its layout is batch first")
     given = [*rest, *[None] * (3 - len(rest))]
     directions = _BACKWARD[node.settings.get("direction", "forward")]
     shape = (len(directions), x.shape[1], r.shape[2])

@@ -93,7 +93,7 @@ def _matrix(before: int, after: int, factor: float, settings: Mapping[str, objec
     if mode not in _PLACES or kind not in ("nearest", "linear"):
         raise NotCoveredError(f"it is {kind}, {mode}")
     # In single precision, as ONNX Runtime does: ties are those of its roundings.
-    places = _PLACES[mode](np.arange(after, dtype=np.float32), np.float32(factor), before, after)
+    places = _PLACES[mode](np.arange(after, dtype=np.float32), factor, before, after)
     matrix = np.zeros((before, after), np.float32)
     columns = np.arange(after)
     if kind == "nearest":

@@ -153,6 +153,39 @@ def _positive(indices: Array, count: int) -> Array:
     return jnp().where(indices < 0, indices + count, indices)
 
 
+@operator("ScatterND")
+def _scatter_nd(node: Node, x: Array, indices: Array, updates: Array) -> Array:
+    """Replace an entry, or what lies behind it, for each tuple of indices; or change it."""
+    count = indices.shape[-1]
+    places = tuple(_positive(indices[..., each], x.shape[each]) for each in range(count))
+    return _changed(node, x, places, updates)
+
+
+@operator("ScatterElements", "Scatter")
+def _scatter_elements(node: Node, x: Array, indices: Array, updates: Array) -> Array:
+    """Replace an entry along an axis for each index, or change it."""
+    axis = node.settings.get("axis", 0) % x.ndim
+    places = list(np.indices(indices.shape))
+    places[axis] = _positive(indices, x.shape[axis])
+    return _changed(node, x, tuple(places), updates)
+
+
+def _changed(node: Node, x: Array, places: tuple[Array, ...], updates: Array) -> Array:
+    names = {"none": "set", "add": "add", "mul": "multiply", "max": "max", "min": "min"}
+    at = jnp().asarray(x).at[places]
+    return getattr(at, names[node.settings.get("reduction", "none")])(updates)
+
+
+@operator("ReverseSequence")
+def _reverse(node: Node, x: Array, lengths: Array) -> Array:
+    """Reverse the first steps of each sample."""
+    axis = node.settings.get("time_axis", 0)
+    steps = jnp().arange(x.shape[axis])
+    places = jnp().where(steps < lengths[:, None], lengths[:, None] - 1 - steps, steps)
+    places = (places if axis == 1 else places.T).reshape(*x.shape[:2], *(1,) * (x.ndim - 2))
+    return jnp().take_along_axis(x, places, axis)
+
+
 @operator("Pad")
 def _pad(
     node: Node, x: Array, pads: Array | None = None, value: Array | None = None,
@@ -192,6 +225,8 @@ def _depth_to_space(node: Node, x: Array) -> Array:
 @operator("SpaceToDepth")
 def _space_to_depth(node: Node, x: Array) -> Array:
     """Move blocks of positions into channels."""
+    if node.settings.get("mode", "DCR") != "DCR":
+        raise NotCoveredError("its mode is not DCR")
     each = node.settings["blocksize"]
     samples, _, height, width = x.shape
     parts = x.reshape(samples, -1, height // each, each, width // each, each)
