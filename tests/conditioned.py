@@ -5,9 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
+
+from matsweep import store
 
 NOISE = "workload.training.noise"
 DAY = 86400.0
@@ -79,3 +82,41 @@ def conditioned(
     if stated:
         ds.attrs["conditions"] = json.dumps([NOISE])
     return ds
+
+
+def stored(ds: xr.Dataset, path: Path) -> Path:
+    """Write results as a study does."""
+    count = ds.sizes["candidate"]
+    along = [str(name) for name, values in ds.coords.items() if values.dims == ("candidate",)]
+    coordinates = {
+        name: store.Coordinate(values=ds[name].values.astype(str).tolist())
+        if ds[name].dtype.kind == "O"
+        else store.Coordinate(values=ds[name].values, attrs=ds[name].attrs)
+        for name in along
+    }
+    coordinates["candidate_id"] = store.Coordinate(values=[f"{i:032x}" for i in range(count)])
+    coordinates["realisation"] = store.Coordinate(
+        values=np.arange(ds.sizes["realisation"]), dims=("realisation",)
+    )
+    if "time" in ds.coords:
+        coordinates["time"] = store.Coordinate(values=ds["time"].values, dims=("time",))
+    measured = [name for name in ds.data_vars if name not in ("status", "error")]
+    store.create(
+        path,
+        coordinates=coordinates,
+        variables=[
+            store.Variable(name=str(name), dims=ds[name].dims, attrs=ds[name].attrs)
+            for name in measured
+        ],
+        attrs=ds.attrs,
+    )
+    part = store.Part(
+        positions=np.arange(count),
+        status=np.ones(count, dtype=int),
+        error=[""] * count,
+        seconds=np.zeros(count),
+        values={str(name): ds[name].values for name in measured},
+    )
+    with store.open_store(path) as writer:
+        writer.write(part)
+    return path

@@ -140,7 +140,7 @@ class Conditional:
         lines = [f"{self.first.target} is met in {shares} of the region swept"]
         for name, text in short.items():
             parts = [
-                f"{condition.words} {_limit_text(found, name)}{self._times(place, name)}"
+                f"{_limit_text(found, name)} with {condition.words}{self._times(place, name)}"
                 for place, (condition, found) in enumerate(
                     zip(self.conditions, self.required, strict=True)
                 )

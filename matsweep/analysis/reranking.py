@@ -53,6 +53,8 @@ class Reranking:
         Those with candidates under both that are equal in all else; best first by the baseline.
     settings : int
         Pairs of such candidates.
+    better, worse : int
+        Settings that gain and lose beyond the error, each by itself.
     confidence : float
     gains : tuple of Gain
         At each time; the last stands for the time at which candidates are compared.
@@ -75,6 +77,8 @@ class Reranking:
     baseline: Condition
     families: tuple[str, ...]
     settings: int
+    better: int
+    worse: int
     confidence: float
     gains: tuple[Gain, ...]
     ranks_before: Ranks
@@ -162,6 +166,7 @@ def _reranking(
     gains = tuple(_gain(each, pairs, names, families, level) for each in at_each)
     own, other = _good(view, before), _good(view, after)
     ranks_before, ranks_after = ranks(own), ranks(other)
+    alone = _sure(view, pairs[:, 0], pairs[:, 1], 1 - confidence)
     drawn = _drawn(view, np.concatenate([before, after]), samples, seed)
     tau, moved = kendall(own, other), np.zeros(len(families), dtype=bool)
     error, low, high, chance = np.nan, np.nan, np.nan, np.nan
@@ -177,7 +182,8 @@ def _reranking(
         chance = float(np.mean(kendall(own, levelled(own + still - shift))))
     return Reranking(
         condition=found.all[place], baseline=found.all[0], families=tuple(families.tolist()),
-        settings=len(pairs), confidence=confidence, gains=gains, ranks_before=ranks_before,
+        settings=len(pairs), better=int((alone > 0).sum()), worse=int((alone < 0).sum()),
+        confidence=confidence, gains=gains, ranks_before=ranks_before,
         ranks_after=ranks_after, moved=moved, tau=float(tau), tau_error=error, tau_low=float(low),
         tau_high=float(high), tau_by_chance=chance,
     )  # fmt: skip
@@ -185,10 +191,9 @@ def _reranking(
 
 def _good(view: View, rows: Index) -> Values:
     """Merit of candidates, the higher the better."""
-    sign = -1.0 if view.summary[view.merit].attrs.get("better") == "lower" else 1.0
     values = view.summary[view.merit].values[rows]
     precision = values.dtype.itemsize if values.dtype.kind == "f" else 8
-    return sign * levelled(values, precision)
+    return _sign(view) * levelled(values, precision)
 
 
 def _best(
@@ -209,14 +214,22 @@ def _gain(
     view: View, pairs: Index, names: NDArray[np.str_], families: NDArray[np.str_], level: float
 ) -> Gain:
     before, after = _best(view, pairs, names, families)
-    sign = -1.0 if view.summary[view.merit].attrs.get("better") == "lower" else 1.0
+    mean, error, _ = paired_difference(view, view.merit, after, before)
+    return Gain(time=view.chosen_time, before=before, after=after, mean=_sign(view) * mean,
+                error=error, sure=_sure(view, before, after, level) != 0)  # fmt: skip
+
+
+def _sure(view: View, before: Index, after: Index, outside: float) -> NDArray[np.int64]:
+    """Gains beyond the error: 1 for a gain, -1 for a loss, 0 for neither, (pair,)."""
     mean, error, count = paired_difference(view, view.merit, after, before)
-    varies = "realisation" in view.ds[view.merit].dims
     with np.errstate(invalid="ignore"):
-        bound = np.where(error > 0, student(level, count) * error, 0.0) if varies else 0.0
-        sure = (np.abs(mean) > bound) & np.isfinite(error)
-    return Gain(time=view.chosen_time, before=before, after=after, mean=sign * mean, error=error,
-                sure=sure)  # fmt: skip
+        bound = np.where(error > 0, student(outside, count) * error, error)
+        sure = np.abs(mean) > bound  # none where the error is unknown
+    return np.asarray(np.where(sure, np.sign(_sign(view) * mean), 0), dtype=np.int64)
+
+
+def _sign(view: View) -> float:
+    return -1.0 if view.summary[view.merit].attrs.get("better") == "lower" else 1.0
 
 
 def _drawn(view: View, rows: Index, samples: int, seed: int) -> Values | None:

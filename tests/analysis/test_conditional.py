@@ -67,8 +67,8 @@ def test_the_lines_state_both_and_the_ratio(found):
     shares, error, read = found.lines()
     assert shares.startswith("accuracy >= 95 % is met in ")
     assert "% with no training, " in shares
-    assert error.startswith("scale of the programming error: no training <= 3.")
-    assert "; training at noise 0.05 <= 9." in error
+    assert error.startswith("scale of the programming error: <= 3.")
+    assert "with no training; <= 9." in error
     assert "times that with no training" in error
     assert "met in the whole swept range" in read
     assert "more than 1.7" in read
@@ -89,9 +89,9 @@ def test_a_target_that_is_met_nowhere_without_has_no_ratio():
         ds["accuracy"].attrs)), "accuracy >= 97 %")  # fmt: skip
     assert found.ratios(1) == ()
     text = " ".join(found.lines())
-    assert "no training met nowhere" in text
+    assert "met nowhere in the swept range, 0 % to 12 % with no training" in text
     assert "is met in 0 % with no training" in text
-    assert "training at noise 0.05 <= 3." in text
+    assert "with no training; <= 3." in text
 
 
 def test_requirements_alone_refuse_to_mix_conditions():

@@ -20,7 +20,9 @@ from matsweep.reporting.report.conditions import conditions, sentence
 from matsweep.reporting.report.contents import document
 from matsweep.reporting.report.document import Table
 from matsweep.reporting.report.study import studied
-from tests.conditioned import DAY, conditioned
+from matsweep.reporting.view import Pages
+from matsweep.results import open_results
+from tests.conditioned import DAY, NOISE, conditioned, stored
 from tests.synthetic import study
 
 SWAPPED = {"pcm_gst": (0.90, 0.94), "hfox_vcm": (0.80, 0.96), "sonos": (0.95, 0.95)}
@@ -64,7 +66,7 @@ def test_a_gain_within_the_noise_is_not_called_one():
 
 def test_a_single_family_and_a_single_realisation_have_their_own_words():
     (text,) = said(conditioned({"a": (0.9, 0.92)}, times=(20.0,)))
-    assert text.startswith("Training at noise 0.05 a gains 2.00")
+    assert text.startswith("Training at noise 0.05: a gains 2.00")
     assert "τ" not in text
     (text,) = said(conditioned(SWAPPED, realisations=1))
     assert "a single realisation has no error" in text
@@ -175,3 +177,16 @@ def test_select_names_the_condition():
     assert "noise" in heading
     assert any(" none " in line for line in lines)
     assert not any("null" in line for line in lines)
+
+
+def test_settings_that_gain_and_lose_are_counted():
+    ds = conditioned({"a": (0.9, 0.92), "b": (0.8, 0.7), "c": (0.7, 0.7)}, bits=(6, 8))
+    (text,) = said(ds)
+    assert text.endswith("of all 6 settings 2 gain and 2 lose beyond the error.")
+
+
+def test_a_stored_study_keeps_its_conditions(tmp_path):
+    ds = open_results(stored(conditioned(SWAPPED), tmp_path / "s.zarr"))
+    assert View(ds).conditions == [NOISE]
+    assert said(ds) == said(conditioned(SWAPPED))
+    assert "Compared by noise of training" in Pages(tmp_path / "s.zarr").page()

@@ -296,7 +296,9 @@ def test_an_operator_without_gradient_is_named(folder):
     x = b.op("DequantizeLinear", b.op("QuantizeLinear", x, scale, zero), scale, zero)
     path = saved(b.model(b.op("Relu", x)), folder, "odd.onnx")
     training = {"noise": 0.1, "data": f"{folder}/more.npz", "distillation": 1.0}
-    with pytest.raises(UserError, match=r"QuantizeLinear.*has no gradient here: run the network without"):
+    with pytest.raises(
+        UserError, match=r"QuantizeLinear.*has no gradient here: run the network without"
+    ):
         workload(folder, training=training, model=str(path))
     workload(folder, training={"epochs": 3}, model=str(path))
 

@@ -280,6 +280,8 @@ def _clean(
         [clean[lines[family, each.values]] if (family, each.values) in lines else np.nan
          for each in every] for family in names
     ])  # fmt: skip
+    if every[0].plain and (ideal := view.reference(view.merit)) is not None:
+        table[:, 0] = np.where(np.isnan(table[:, 0]), ideal, table[:, 0])
     known = np.isfinite(table)
     low, high = (np.where(known, table, fill) for fill in (np.inf, -np.inf))
     shared = bool(np.all(low.min(axis=0) >= high.max(axis=0)))

@@ -76,8 +76,14 @@ def sentence(view: View, change: Reranking) -> str:
     parts = [*([_moves(change, names)] if several else []), _gains(view, change, names)]
     if several and math.isfinite(change.tau):
         parts.append(_tau(change))
+    if change.settings > len(change.families) and np.isfinite(change.gain.error).all():
+        parts.append(
+            f"of all {change.settings} settings {change.better} gain and {change.worse} lose "
+            "beyond the error"
+        )
     against = "" if change.baseline.plain else f" against {change.baseline.words}"
-    return f"{capital(change.condition.words)}{against} {'; '.join(parts)}."
+    colon = "" if several else ":"
+    return f"{capital(change.condition.words)}{against}{colon} {'; '.join(parts)}."
 
 
 def _moves(change: Reranking, names: dict[str, str]) -> str:
