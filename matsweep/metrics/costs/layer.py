@@ -153,12 +153,14 @@ def transposed(scenario: Scenario, layout: Layout, usage: Usage) -> Layer:
         column_tiles=layout.row_tiles, tile_inputs=layout.tile_outputs,
         tile_outputs=layout.tile_inputs,
     )  # fmt: skip
-    compared = (("comparison", usage.inputs * usage.uses_back),)
+    values = usage.inputs * usage.uses_back
+    added = max(values - usage.arriving, 0)  # where windows overlap
+    operations = (*((("addition", added),) if added else ()), ("comparison", values))
     return Layer(
         scenario=scenario,
         layout=back,
         usage=Usage(
-            usage.outputs, usage.inputs, signed=True, uses=usage.uses_back, operations=compared
+            usage.outputs, usage.inputs, signed=True, uses=usage.uses_back, operations=operations
         ),
         order=order,
         count=transposed_census(layout, tile, adc, order),

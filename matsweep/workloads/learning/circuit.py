@@ -11,8 +11,9 @@ from matsweep.core.streams import FloatArray
 from matsweep.workloads.learning import core
 from matsweep.workloads.learning import lesson as floating
 from matsweep.workloads.learning.course import Course
+from matsweep.workloads.learning.layers import Places
 from matsweep.workloads.learning.reading import quiet
-from matsweep.workloads.learning.tiles import column_edges, joined_edges, row_edges
+from matsweep.workloads.learning.tiles import column_edges, joined_edges, row_edges, starts
 
 type Weights = tuple[FloatArray, ...]
 
@@ -39,8 +40,7 @@ def compiled_circuit(
     core.Circuit
     """
     workload, hardware = course.workload, course.hardware
-    layers = len(course.layouts)
-    step, back = np.zeros(layers, np.float32), np.zeros(layers, np.float32)
+    step, back = np.zeros((2, len(course.layouts)), np.float32)
     if weights is not None:
         step, back = _steps(course, weights)
     signs = course.common < 0
@@ -50,9 +50,19 @@ def compiled_circuit(
     zero_variance = 0.0
     if course.arms == 1 and signs and course.zero:
         zero_variance = float(np.interp(course.zero, np.linspace(0, 1, len(variance)), variance))
+    layers = course.lesson.layers
+    taken, taken_at = _joined([layer.taken for layer in layers])
+    none = np.zeros((0, 1), np.int64)
+    pools, pools_at = _joined([none if each.pools is None else each.pools for each in layers])
     return core.Circuit(
         rows=np.diff(course.first_row), columns=np.diff(course.first_column),
         first=course.first, first_row=course.first_row, first_column=course.first_column,
+        positions=np.array([layer.positions for layer in layers]),
+        first_input=course.first_input, first_output=course.first_output,
+        taken=taken, taken_at=taken_at, pools=pools, pools_at=pools_at,
+        members=np.array([0 if each.pools is None else each.pools.shape[1] for each in layers]),
+        average=np.array([int(layer.average) for layer in layers]),
+        sizes=np.array([layer.size for layer in layers]),
         row_edges=rows, row_edge_at=row_at, column_edges=across,
         column_edge_at=column_at, gain=course.gain, step=step, step_back=back,
         column_gain=course.column_gain[number],
@@ -67,6 +77,11 @@ def compiled_circuit(
         analog_backward=int(workload.backward == "analog"),
         noisy=int(not quiet(hardware.device)), managed=int(workload.bound_management),
     )  # fmt: skip
+
+
+def _joined(tables: list[Places]) -> tuple[Places, Places]:
+    """Join tables of all layers in one array, and return each one's place in it."""
+    return np.concatenate([table.ravel() for table in tables]), starts([t.size for t in tables])
 
 
 def _steps(course: Course, weights: Weights) -> tuple[FloatArray, FloatArray]:
@@ -98,9 +113,10 @@ def _currents(course: Course, weights: Weights) -> tuple[list[FloatArray], list[
     """Currents of some training samples in each layer's tiles, forward and back, in ranges."""
     workload, samples = course.workload, course.lesson.samples
     images = samples.train_inputs[:_CALIBRATION]
-    inputs, sums = floating.activations(workload, weights, images)
+    layers = course.lesson.layers
+    inputs, outputs, sums = floating.activations(workload, layers, weights, images)
     last = floating.output_error(workload, sums, samples.train_labels[:_CALIBRATION])
-    errors = floating.errors(workload, weights, inputs, last)
+    errors = floating.errors(workload, layers, weights, outputs, last)
     forward, back = [], []
     common = max(course.common, 0.0)
     for layer, plan in enumerate(course.layouts):
@@ -116,6 +132,8 @@ def _currents(course: Course, weights: Weights) -> tuple[list[FloatArray], list[
         )
         size = np.abs(errors[layer]).max(axis=1, keepdims=True)
         volts = errors[layer] / np.maximum(size, 1e-30)
+        if layers[layer].positions > 1:  # a position without error, below a pooling, is not read
+            volts = volts[size[:, 0] > 0]
         edges = column_edges(plan)
         back.append(
             np.concatenate([volts[:, a:b] @ signal[:, a:b].T for a, b in itertools.pairwise(edges)])
@@ -124,5 +142,5 @@ def _currents(course: Course, weights: Weights) -> tuple[list[FloatArray], list[
 
 
 def _percentile(values: FloatArray, percent: float) -> float:
-    scale = float(np.percentile(np.abs(values), percent))
+    scale = float(np.percentile(np.abs(values), percent)) if values.size else 0.0
     return scale if scale > 0 else 1.0

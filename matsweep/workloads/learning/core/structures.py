@@ -23,6 +23,25 @@ class Circuit(NamedTuple):
         Inputs of each layer and, with `bias`, one that is always 1; outputs.
     first, first_row, first_column : (layer + 1,) int64 arrays
         Each layer's first synapse, row and column in arrays over all layers, then their number.
+    positions : (layer,) int64 array
+        Products of one sample: positions of a convolution; 1 for a dense layer.
+    first_input, first_output : (layer + 1,) int64 arrays
+        Each layer's first place in arrays over (position, row) and (position, column) of all
+        layers, then their number.
+    taken : (position and input of any layer,) int64 array
+        Place of each input, without the bias, in the map below; -1: padding.
+    taken_at : (layer + 1,) int64 array
+        Place of each layer's first input in `taken`.
+    pools : (pooled position and member of any layer,) int64 array
+        Positions that become one.
+    pools_at : (layer + 1,) int64 array
+        Place of each layer's first position in `pools`.
+    members : (layer,) int64 array
+        Positions that become one; 0: no pooling.
+    average : (layer,) int64 array
+        1: pooled values are means; 0: the largest ones.
+    sizes : (layer,) int64 array
+        Values of each layer's map, pooled.
     row_edges, column_edges : (edge of any layer,) int64 arrays
         First row or column of each tile, and each layer's end behind its last tile.
     row_edge_at, column_edge_at : (layer + 1,) int64 arrays
@@ -60,6 +79,16 @@ class Circuit(NamedTuple):
     first: IntArray
     first_row: IntArray
     first_column: IntArray
+    positions: IntArray
+    first_input: IntArray
+    first_output: IntArray
+    taken: IntArray
+    taken_at: IntArray
+    pools: IntArray
+    pools_at: IntArray
+    members: IntArray
+    average: IntArray
+    sizes: IntArray
     row_edges: IntArray
     row_edge_at: IntArray
     column_edges: IntArray
@@ -231,14 +260,19 @@ class Work(NamedTuple):
 
     Attributes
     ----------
-    active : (sample, row of any layer) float32 array
+    active : (sample, position and row of any layer) float32 array
         Inputs of each layer.
-    error : (sample, column of any layer) float32 array
+    error : (sample, position and column of any layer) float32 array
         Derivatives of the loss by each layer's sums.
-    volts : (row of any layer, or column,) float32 array
+    volts : (position and row of any layer, or column,) float32 array
         In units of the read voltage.
     current, noise, output : (line,) float32 arrays
-    sums : (column of any layer,) float32 array
+    sums, values : (position and column of any layer,) float32 arrays
+        Of one sample: before the activation, and behind it.
+    pooled, back : (value of a map,) float32 arrays
+        A layer's map behind its pooling, and the derivatives of the loss by it.
+    chosen : (position and column of any layer,) int64 array
+        Place of each pooled value among the layer's values, where the largest is taken.
     place : (event,) int64 array
         Device of each event.
     number : (event,) int32 array
@@ -255,6 +289,10 @@ class Work(NamedTuple):
     noise: FloatArray
     output: FloatArray
     sums: FloatArray
+    values: FloatArray
+    pooled: FloatArray
+    chosen: IntArray
+    back: FloatArray
     place: IntArray
     number: npt.NDArray[np.int32]
     normal: FloatArray
