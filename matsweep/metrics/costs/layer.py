@@ -134,6 +134,8 @@ def forward(scenario: Scenario, layout: Layout, usage: Usage, *, ends: int) -> L
 def transposed(scenario: Scenario, layout: Layout, usage: Usage) -> Layer:
     """Return a matrix as errors go back through it, of the swapped shape.
 
+    What comes back at the positions of a convolution is added up to the map that it read.
+
     Parameters
     ----------
     scenario : Scenario
@@ -154,7 +156,7 @@ def transposed(scenario: Scenario, layout: Layout, usage: Usage) -> Layer:
         tile_outputs=layout.tile_inputs,
     )  # fmt: skip
     values = usage.inputs * usage.uses_back
-    added = max(values - usage.arriving, 0)  # where windows overlap
+    added = 0 if usage.fresh is None else max(values - usage.fresh, 0)  # where windows overlap
     operations = (*((("addition", added),) if added else ()), ("comparison", values))
     return Layer(
         scenario=scenario,
