@@ -87,7 +87,7 @@ def test_gradients_of_an_ideal_tile_are_the_analytic_ones(mapping, loss, activat
         active, error = work.active[0], work.error[0]
         propagation.load(circuit, samples.train_inputs, number, active)
         propagation.forward(circuit, made.state, work, active)
-        last = circuit.first_column[-2]
+        last = made.course.first_output[-2]
         propagation.output_error(
             circuit, work.sums[last:], samples.train_labels[number], error[last:]
         )
@@ -96,7 +96,7 @@ def test_gradients_of_an_ideal_tile_are_the_analytic_ones(mapping, loss, activat
         wanted = floating.gradients(workload, made.course.lesson.layers, weights, *one)
         for layer, gradient in enumerate(wanted):
             rows = slice(circuit.first_row[layer], circuit.first_row[layer + 1])
-            columns = slice(circuit.first_column[layer], circuit.first_column[layer + 1])
+            columns = slice(made.course.first_column[layer], made.course.first_column[layer + 1])
             found = np.outer(active[rows], error[columns])
             scale = np.abs(gradient).max()
             np.testing.assert_allclose(found, gradient, atol=2e-3 * scale + 1e-7)

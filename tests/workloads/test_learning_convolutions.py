@@ -173,7 +173,7 @@ def propagated(made, circuit, number):
     active, error = work.active[0], work.error[0]
     propagation.load(circuit, samples.train_inputs, number, active)
     propagation.forward(circuit, made.state, work, active)
-    last = circuit.first_output[-2]
+    last = made.course.first_output[-2]
     propagation.output_error(circuit, work.sums[last:], samples.train_labels[number], error[last:])
     propagation.backward(circuit, made.state, work, error)
     return active, error
@@ -215,7 +215,7 @@ def test_errors_below_a_convolution_are_the_product_with_its_explicit_matrix():
         y, x = r + down - each.padding, c + right - each.padding
         if 0 <= y < 5 and 0 <= x < 6:
             matrix[y, x, :, r, c] += kernel[down, right]
-    first, second = circuit.first_output[:3][1:]
+    first, second = made.course.first_output[1:3]
     slope = 1 - np.square(made.work.values[:first])
     wanted = slope * (matrix.reshape(60, 90) @ error[first:second])
     np.testing.assert_allclose(error[:first], wanted, atol=1e-4 * np.abs(wanted).max())
@@ -338,8 +338,8 @@ def test_a_kernel_of_one_pixel_is_a_dense_layer_at_each_position():
             x, e = core.sample(circuit, image.work, layer, position)
             y, _ = core.sample(alone, work, layer, 0)
             np.testing.assert_array_equal(x, y)
-            at = circuit.first_output[layer] + 4 * position
-            sums = slice(alone.first_output[layer], alone.first_output[layer + 1])
+            at = image.course.first_output[layer] + 4 * position
+            sums = slice(*pixel.course.first_output[layer : layer + 2])
             np.testing.assert_array_equal(image.work.sums[at : at + 4], work.sums[sums])
         error[:] = 0
         error[4:8] = e  # as if the last layer had sent it back

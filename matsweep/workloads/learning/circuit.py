@@ -13,7 +13,7 @@ from matsweep.workloads.learning import lesson as floating
 from matsweep.workloads.learning.course import Course
 from matsweep.workloads.learning.layers import Places
 from matsweep.workloads.learning.reading import quiet
-from matsweep.workloads.learning.tiles import column_edges, joined_edges, row_edges, starts
+from matsweep.workloads.learning.tiles import column_edges, joined_edges, row_edges
 
 type Weights = tuple[FloatArray, ...]
 
@@ -50,19 +50,10 @@ def compiled_circuit(
     zero_variance = 0.0
     if course.arms == 1 and signs and course.zero:
         zero_variance = float(np.interp(course.zero, np.linspace(0, 1, len(variance)), variance))
-    layers = course.lesson.layers
-    taken, taken_at = _joined([layer.taken for layer in layers])
-    none = np.zeros((0, 1), np.int64)
-    pools, pools_at = _joined([none if each.pools is None else each.pools for each in layers])
+    grid, tables = _grid(course)
     return core.Circuit(
         rows=np.diff(course.first_row), columns=np.diff(course.first_column),
-        first=course.first, first_row=course.first_row, first_column=course.first_column,
-        positions=np.array([layer.positions for layer in layers]),
-        first_input=course.first_input, first_output=course.first_output,
-        taken=taken, taken_at=taken_at, pools=pools, pools_at=pools_at,
-        members=np.array([0 if each.pools is None else each.pools.shape[1] for each in layers]),
-        average=np.array([int(layer.average) for layer in layers]),
-        sizes=np.array([layer.size for layer in layers]),
+        first=course.first, first_row=course.first_row, grid=grid, tables=tables,
         row_edges=rows, row_edge_at=row_at, column_edges=across,
         column_edge_at=column_at, gain=course.gain, step=step, step_back=back,
         column_gain=course.column_gain[number],
@@ -79,9 +70,24 @@ def compiled_circuit(
     )  # fmt: skip
 
 
-def _joined(tables: list[Places]) -> tuple[Places, Places]:
-    """Join tables of all layers in one array, and return each one's place in it."""
-    return np.concatenate([table.ravel() for table in tables]), starts([t.size for t in tables])
+def _grid(course: Course) -> tuple[Places, Places]:
+    """Positions and maps of each layer, (layer + 1, 8), and the tables that they point to."""
+    tables, end, rows = [np.zeros(0, np.int64)], 0, []
+    ends = zip(course.first_input, course.first_output, strict=True)
+    for layer, (first_input, first_output) in zip(course.lesson.layers, ends, strict=False):
+        at = []
+        for table in (layer.taken, layer.pools):
+            at.append(-1 if table is None else end)
+            if table is not None:
+                tables.append(table.ravel())
+                end += table.size
+        members = 1 if layer.pools is None else layer.pools.shape[1]
+        pooled = layer.size // layer.outputs
+        rows.append(
+            (layer.positions, first_input, first_output, *at, pooled, members, int(layer.average))
+        )
+    rows.append((0, course.first_input[-1], course.first_output[-1], -1, -1, 0, 0, 0))
+    return np.array(rows, np.int64), np.concatenate(tables)
 
 
 def _steps(course: Course, weights: Weights) -> tuple[FloatArray, FloatArray]:

@@ -30,8 +30,9 @@ class Layer:
         Of one product: columns of the matrix, channels of the layer's map.
     bias : bool
         Whether the matrix has one more row, whose input is always 1.
-    taken : (position, input) int64 array
-        Place of each input in the map below; -1: padding, which is 0.
+    taken : (position, input) int64 array or None
+        Place of each input in the map below; -1: padding, which is 0. None: a dense layer, whose
+        inputs are the map.
     below : int
         Values of the map below.
     pools : (pooled position, member) int64 array or None
@@ -45,7 +46,7 @@ class Layer:
     inputs: int
     outputs: int
     bias: bool
-    taken: Places
+    taken: Places | None
     below: int
     pools: Places | None = None
     average: bool = False
@@ -54,7 +55,7 @@ class Layer:
     @property
     def positions(self) -> int:
         """Products of one sample."""
-        return len(self.taken)
+        return 1 if self.taken is None else len(self.taken)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -88,7 +89,7 @@ class Layer:
         -------
         (sample · position, input) array
         """
-        if self._whole:
+        if self.taken is None:
             return values
         padded = np.concatenate([values, np.zeros((len(values), 1), values.dtype)], axis=1)
         return padded[:, self.taken].reshape(-1, self.inputs)
@@ -104,7 +105,7 @@ class Layer:
         -------
         (sample, value of the map below) array
         """
-        if self._whole:
+        if self.taken is None:
             return back
         samples, cells = len(back) // self.positions, self.below + 1  # the last: padding
         places = np.where(self.taken < 0, self.below, self.taken)
@@ -155,11 +156,6 @@ class Layer:
             np.put_along_axis(result, places, back, axis=1)
         return result.reshape(-1, self.outputs)
 
-    @property
-    def _whole(self) -> bool:
-        """Whether the only window is the whole map."""
-        return self.positions == 1 and np.array_equal(self.taken[0], np.arange(self.below))
-
     def _squares(self, values: FloatArray) -> FloatArray:
         """Return values (sample, pooled position, member, output)."""
         return np.asarray(values.reshape(-1, self.positions, self.outputs)[:, self.pools])
@@ -178,8 +174,7 @@ def dense(inputs: int, outputs: int, *, bias: bool) -> Layer:
     -------
     Layer
     """
-    whole = np.arange(inputs)[None]
-    return Layer(inputs=inputs, outputs=outputs, bias=bias, taken=whole, below=inputs)
+    return Layer(inputs=inputs, outputs=outputs, bias=bias, taken=None, below=inputs)
 
 
 def convolved(each: Convolution, below: Map, *, bias: bool) -> Layer:

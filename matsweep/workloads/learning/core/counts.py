@@ -6,6 +6,7 @@ from matsweep.core.compiled import compiled
 from matsweep.workloads.learning.core.listing import halved, larger, listed, partner, passed
 from matsweep.workloads.learning.core.propagation import sample
 from matsweep.workloads.learning.core.pulses import pulse
+from matsweep.workloads.learning.core.structures import POSITIONS
 
 
 @compiled
@@ -42,7 +43,7 @@ def by_count(
     None
     """
     share = rate / float32(samples) * halved(devices, settings)
-    if settings.batch == 1 and circuit.positions[layer] == 1:
+    if settings.batch == 1 and circuit.grid[layer, POSITIONS] == 1:
         _at_once(whole, least, kept, circuit, devices, settings, state, work, layer, share)
         return
     accumulate(circuit, state, work, layer, samples, share)

@@ -10,6 +10,7 @@ from matsweep.core.compiled import compiled
 from matsweep.core.pointer import Pointer
 from matsweep.workloads.learning.core.propagation import backward, forward, load, output_error
 from matsweep.workloads.learning.core.rewriting import renew
+from matsweep.workloads.learning.core.structures import INPUT, OUTPUT, POSITIONS
 
 
 def update_of(kernel, *tuples):
@@ -72,7 +73,7 @@ def learn(
         active, error = work.active[held], work.error[held]
         load(circuit, images, order[place], active)
         forward(circuit, state, work, active)
-        last = circuit.first_output[layers - 1]
+        last = circuit.grid[layers - 1, OUTPUT]
         output_error(circuit, work.sums[last:], labels[order[place]], error[last:])
         backward(circuit, state, work, error)
         held += 1
@@ -80,7 +81,7 @@ def learn(
             continue
         for layer in range(layers):
             if learns[layer]:  # products of the batch, whose mean is the sum over positions over P
-                positions = circuit.positions[layer]
+                positions = circuit.grid[layer, POSITIONS]
                 rate = rates[layer] * float32(positions)
                 update(circuit, devices, settings, state, work, layer, held * positions, rate)
         state.clock[0] += 1
@@ -122,7 +123,7 @@ def judge(circuit, state, work, images, labels, squares, inputs, products):
     for sample in range(images.shape[0]):
         load(circuit, images, sample, active)
         saturated += forward(circuit, state, work, active)
-        last = circuit.first_output[layers - 1]
+        last = circuit.grid[layers - 1, OUTPUT]
         best = 0
         for j in range(1, circuit.columns[layers - 1]):
             if work.sums[last + j] > work.sums[last + best]:
@@ -149,7 +150,7 @@ def add_squares(circuit, volts, squares):
     """
     for layer in range(circuit.rows.shape[0]):
         n, to = circuit.rows[layer], circuit.first_row[layer]
-        for position in range(circuit.positions[layer]):
-            at = circuit.first_input[layer] + position * n
+        for position in range(circuit.grid[layer, POSITIONS]):
+            at = circuit.grid[layer, INPUT] + position * n
             for i in range(n):
                 squares[to + i] += volts[at + i] * volts[at + i]

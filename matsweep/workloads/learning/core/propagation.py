@@ -7,7 +7,17 @@ from matsweep.core.compiled import compiled
 from matsweep.workloads.learning.core.converters import applied, bounded
 from matsweep.workloads.learning.core.maps import gather, pool, scatter, unpool
 from matsweep.workloads.learning.core.reads import multiply, multiply_transposed
-from matsweep.workloads.learning.core.structures import RELU, SIGMOID, SQUARED, TANH
+from matsweep.workloads.learning.core.structures import (
+    INPUT,
+    OUTPUT,
+    POOLED,
+    POOLS,
+    POSITIONS,
+    RELU,
+    SIGMOID,
+    SQUARED,
+    TANH,
+)
 
 
 @compiled
@@ -22,7 +32,7 @@ def load(circuit, images, sample, active):
     active : (position and row of any layer,) float32 array
         Takes the inputs.
     """
-    gather(circuit, 0, images[sample], active)
+    gather(circuit.tables, circuit.grid[0], circuit.rows[0], circuit.bias, images[sample], active)
 
 
 @compiled
@@ -42,9 +52,9 @@ def sample(circuit, work, layer, b):
     active : (row,) float32 array
     error : (column,) float32 array
     """
-    n, m, positions = circuit.rows[layer], circuit.columns[layer], circuit.positions[layer]
+    n, m, positions = circuit.rows[layer], circuit.columns[layer], circuit.grid[layer, POSITIONS]
     held, position = b // positions, b % positions
-    at, to = circuit.first_input[layer] + position * n, circuit.first_output[layer] + position * m
+    at, to = circuit.grid[layer, INPUT] + position * n, circuit.grid[layer, OUTPUT] + position * m
     return work.active[held, at : at + n], work.error[held, to : to + m]
 
 
@@ -71,9 +81,9 @@ def forward(circuit, state, work, active):
     layers = circuit.rows.shape[0]
     saturated = 0
     for layer in range(layers):
-        n, m = circuit.rows[layer], circuit.columns[layer]
-        for position in range(circuit.positions[layer]):
-            at = circuit.first_input[layer] + position * n
+        n, m, grid = circuit.rows[layer], circuit.columns[layer], circuit.grid[layer]
+        for position in range(grid[POSITIONS]):
+            at = grid[INPUT] + position * n
             inputs = active[at : at + n]
             volts = work.volts[at : at + n]
             scale = float32(1)
@@ -83,7 +93,7 @@ def forward(circuit, state, work, active):
                 bounded(inputs, circuit.dac_steps_signed, volts)
             else:
                 bounded(inputs, circuit.dac_steps, volts)
-            to = circuit.first_output[layer] + position * m
+            to = grid[OUTPUT] + position * m
             sums = work.sums[to : to + m]
             saturated += multiply(circuit, state, work, layer, volts, sums)
             gain = circuit.gain[layer] * scale
@@ -91,7 +101,8 @@ def forward(circuit, state, work, active):
                 sums[j] *= gain
         if layer == layers - 1:
             return saturated
-        for k in range(circuit.first_output[layer], circuit.first_output[layer + 1]):
+        start, end = grid[OUTPUT], circuit.grid[layer + 1, OUTPUT]
+        for k in range(start, end):
             z = work.sums[k]
             if circuit.hidden == SIGMOID:
                 work.values[k] = float32(1) / (float32(1) + np.exp(-z))
@@ -99,7 +110,12 @@ def forward(circuit, state, work, active):
                 work.values[k] = np.tanh(z)
             else:
                 work.values[k] = max(z, float32(0))
-        gather(circuit, layer + 1, pool(circuit, work, layer), active)
+        values = work.values[start:end]
+        if grid[POOLS] >= 0:
+            pool(circuit.tables, grid, m, work.values, work.chosen, work.map)
+            values = work.map[: grid[POOLED] * m]
+        above = circuit.grid[layer + 1]
+        gather(circuit.tables, above, circuit.rows[layer + 1], circuit.bias, values, active)
     return saturated
 
 
@@ -158,20 +174,28 @@ def backward(circuit, state, work, error):
     """
     steps = circuit.dac_steps_signed if circuit.analog_backward else 0.0
     for layer in range(circuit.rows.shape[0] - 1, 0, -1):
-        m = circuit.columns[layer]
-        for k in range(circuit.sizes[layer - 1]):
-            work.back[k] = 0
-        for position in range(circuit.positions[layer]):
-            at = circuit.first_output[layer] + position * m
+        m, grid, below = circuit.columns[layer], circuit.grid[layer], circuit.grid[layer - 1]
+        inputs, under = circuit.rows[layer] - circuit.bias, circuit.columns[layer - 1]
+        back = work.map[: below[POOLED] * under]
+        for k in range(back.shape[0]):
+            back[k] = 0
+        for position in range(grid[POSITIONS]):
+            at = grid[OUTPUT] + position * m
             volts = work.volts[:m]
             scale = applied(error[at : at + m], steps, volts)
             if scale > 0:
                 multiply_transposed(circuit, state, work, layer, volts, work.output)
                 scatter(
-                    circuit, layer, position, work.output, scale, circuit.gain[layer], work.back
-                )
-        unpool(circuit, work, layer - 1, error)
-        for k in range(circuit.first_output[layer - 1], circuit.first_output[layer]):
+                    circuit.tables, grid, position, inputs, work.output, scale,
+                    circuit.gain[layer], back,
+                )  # fmt: skip
+        start = below[OUTPUT]
+        if below[POOLS] >= 0:
+            unpool(circuit.tables, below, under, back, work.chosen, error)
+        else:
+            for k in range(back.shape[0]):
+                error[start + k] = back[k]
+        for k in range(start, grid[OUTPUT]):
             a = work.values[k]
             if circuit.hidden == SIGMOID:
                 slope = a * (float32(1) - a)

@@ -13,6 +13,23 @@ IntArray = npt.NDArray[np.int64]
 SIGMOID, TANH, RELU = 0, 1, 2
 SQUARED, CROSS_ENTROPY = 0, 1
 
+POSITIONS = 0
+"""Products of one sample: positions of a convolution; 1 for a dense layer."""
+INPUT = 1
+"""First place in arrays over position and row of all layers."""
+OUTPUT = 2
+"""First place in arrays over position and column of all layers."""
+TAKEN = 3
+"""Place in `tables` of (position, input without the bias); -1: the inputs are the map below."""
+POOLS = 4
+"""Place in `tables` of (pooled position, member); -1: no pooling."""
+POOLED = 5
+"""Positions of the layer's map, pooled."""
+MEMBERS = 6
+"""Positions that become one."""
+AVERAGE = 7
+"""1: pooled values are means; 0: the largest ones."""
+
 
 class Circuit(NamedTuple):
     """The network, its tiles and their converters.
@@ -21,27 +38,13 @@ class Circuit(NamedTuple):
     ----------
     rows, columns : (layer,) int64 arrays
         Inputs of each layer and, with `bias`, one that is always 1; outputs.
-    first, first_row, first_column : (layer + 1,) int64 arrays
-        Each layer's first synapse, row and column in arrays over all layers, then their number.
-    positions : (layer,) int64 array
-        Products of one sample: positions of a convolution; 1 for a dense layer.
-    first_input, first_output : (layer + 1,) int64 arrays
-        Each layer's first place in arrays over (position, row) and (position, column) of all
-        layers, then their number.
-    taken : (position and input of any layer,) int64 array
-        Place of each input, without the bias, in the map below; -1: padding.
-    taken_at : (layer + 1,) int64 array
-        Place of each layer's first input in `taken`.
-    pools : (pooled position and member of any layer,) int64 array
-        Positions that become one.
-    pools_at : (layer + 1,) int64 array
-        Place of each layer's first position in `pools`.
-    members : (layer,) int64 array
-        Positions that become one; 0: no pooling.
-    average : (layer,) int64 array
-        1: pooled values are means; 0: the largest ones.
-    sizes : (layer,) int64 array
-        Values of each layer's map, pooled.
+    first, first_row : (layer + 1,) int64 arrays
+        Each layer's first synapse and row in arrays over all layers, then their number.
+    grid : (layer + 1, 8) int64 array
+        Positions and maps of each layer, in the order of the constants POSITIONS … AVERAGE; of the
+        last row, INPUT and OUTPUT are the numbers of inputs and outputs of all layers.
+    tables : (n,) int64 array
+        Places of the windows' inputs in the map below (-1: padding), and positions of the pools.
     row_edges, column_edges : (edge of any layer,) int64 arrays
         First row or column of each tile, and each layer's end behind its last tile.
     row_edge_at, column_edge_at : (layer + 1,) int64 arrays
@@ -78,17 +81,8 @@ class Circuit(NamedTuple):
     columns: IntArray
     first: IntArray
     first_row: IntArray
-    first_column: IntArray
-    positions: IntArray
-    first_input: IntArray
-    first_output: IntArray
-    taken: IntArray
-    taken_at: IntArray
-    pools: IntArray
-    pools_at: IntArray
-    members: IntArray
-    average: IntArray
-    sizes: IntArray
+    grid: IntArray
+    tables: IntArray
     row_edges: IntArray
     row_edge_at: IntArray
     column_edges: IntArray
@@ -269,10 +263,10 @@ class Work(NamedTuple):
     current, noise, output : (line,) float32 arrays
     sums, values : (position and column of any layer,) float32 arrays
         Of one sample: before the activation, and behind it.
-    pooled, back : (value of a map,) float32 arrays
-        A layer's map behind its pooling, and the derivatives of the loss by it.
     chosen : (position and column of any layer,) int64 array
         Place of each pooled value among the layer's values, where the largest is taken.
+    map : (value of a map,) float32 array
+        A layer's map behind its pooling, or the derivatives of the loss by one.
     place : (event,) int64 array
         Device of each event.
     number : (event,) int32 array
@@ -290,9 +284,8 @@ class Work(NamedTuple):
     output: FloatArray
     sums: FloatArray
     values: FloatArray
-    pooled: FloatArray
     chosen: IntArray
-    back: FloatArray
+    map: FloatArray
     place: IntArray
     number: npt.NDArray[np.int32]
     normal: FloatArray
