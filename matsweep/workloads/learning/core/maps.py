@@ -39,16 +39,17 @@ def gather(tables, grid, rows, bias, values, active):
     inputs = rows - bias
     for position in range(grid[POSITIONS]):
         to = grid[INPUT] + position * rows
+        window = active[to : to + rows]
         if grid[TAKEN] < 0:
             for i in range(inputs):
-                active[to + i] = values[i]
+                window[i] = values[i]
         else:
             at = grid[TAKEN] + position * inputs
+            places = tables[at : at + inputs]
             for i in range(inputs):
-                place = tables[at + i]
-                active[to + i] = values[place] if place >= 0 else float32(0)
+                window[i] = values[places[i]] if places[i] >= 0 else float32(0)
         if bias:
-            active[to + inputs] = 1
+            window[inputs] = 1
 
 
 @compiled
@@ -79,10 +80,10 @@ def scatter(tables, grid, position, inputs, back, scale, gain, total):
             total[i] += back[i] * scale * gain
         return
     at = grid[TAKEN] + position * inputs
+    places = tables[at : at + inputs]
     for i in range(inputs):
-        place = tables[at + i]
-        if place >= 0:
-            total[place] += back[i] * scale * gain
+        if places[i] >= 0:
+            total[places[i]] += back[i] * scale * gain
 
 
 @compiled

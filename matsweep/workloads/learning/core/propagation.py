@@ -102,15 +102,15 @@ def forward(circuit, state, work, active):
         if layer == layers - 1:
             return saturated
         start, end = grid[OUTPUT], circuit.grid[layer + 1, OUTPUT]
-        for k in range(start, end):
-            z = work.sums[k]
+        sums, values = work.sums[start:end], work.values[start:end]
+        for k in range(end - start):
+            z = sums[k]
             if circuit.hidden == SIGMOID:
-                work.values[k] = float32(1) / (float32(1) + np.exp(-z))
+                values[k] = float32(1) / (float32(1) + np.exp(-z))
             elif circuit.hidden == TANH:
-                work.values[k] = np.tanh(z)
+                values[k] = np.tanh(z)
             else:
-                work.values[k] = max(z, float32(0))
-        values = work.values[start:end]
+                values[k] = max(z, float32(0))
         if grid[POOLS] >= 0:
             pool(circuit.tables, grid, m, work.values, work.chosen, work.map)
             values = work.map[: grid[POOLED] * m]
@@ -189,18 +189,19 @@ def backward(circuit, state, work, error):
                     circuit.tables, grid, position, inputs, work.output, scale,
                     circuit.gain[layer], back,
                 )  # fmt: skip
-        start = below[OUTPUT]
+        lower = error[below[OUTPUT] : grid[OUTPUT]]
+        values = work.values[below[OUTPUT] : grid[OUTPUT]]
         if below[POOLS] >= 0:
             unpool(circuit.tables, below, under, back, work.chosen, error)
         else:
             for k in range(back.shape[0]):
-                error[start + k] = back[k]
-        for k in range(start, grid[OUTPUT]):
-            a = work.values[k]
+                lower[k] = back[k]
+        for k in range(lower.shape[0]):
+            a = values[k]
             if circuit.hidden == SIGMOID:
                 slope = a * (float32(1) - a)
             elif circuit.hidden == TANH:
                 slope = float32(1) - a * a
             else:
                 slope = float32(a > 0)
-            error[k] *= slope
+            lower[k] *= slope
