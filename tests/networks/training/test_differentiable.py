@@ -11,7 +11,7 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from matsweep.core.checks import UserError
 from matsweep.networks.batch import probe
@@ -220,6 +220,21 @@ def test_an_operator_that_is_not_covered_is_named(node: Any, words: str) -> None
         "without training (workload.training.noise=null), or export it with other operators"
     )
     assert "\n" not in str(refused.value)
+
+
+def test_a_node_with_graphs_inside_is_named() -> None:
+    b = Builder((4,))
+    branches = {
+        f"{name}_branch": helper.make_graph(
+            [helper.make_node(kind, ["x"], [name])], name, [],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, None)],
+        )
+        for name, kind in (("then", "Abs"), ("else", "Neg"))
+    }  # fmt: skip
+    some = b.op("Greater", b.op("ReduceMax", "x", keepdims=0), b.constant(np.float32(-1e30)))
+    network = built(b.model(b.op("If", some, name="choice", **branches)))
+    with pytest.raises(UserError, match=r"node 'choice' \(If\) has no gradient here"):
+        differentiable.covered(network)
 
 
 @settings(max_examples=200 if EXHAUSTIVE else 5, deadline=None, derandomize=not EXHAUSTIVE)
