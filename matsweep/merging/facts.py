@@ -36,7 +36,7 @@ def merged_attrs(union: Union) -> dict[str, Any]:
         for name in _OF_ORDER:
             facts.pop(name, None)
         facts["axes"] = json.dumps(_axes(union))
-    for name in ("sources", "networks"):
+    for name in ("sources", "networks", "groundwork"):
         if any(name in source.attrs for source in union.sources):
             facts[name] = json.dumps(_joined(union, name))
     if any("data" in source.attrs for source in union.sources):

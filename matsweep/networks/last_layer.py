@@ -12,10 +12,11 @@ import numpy.typing as npt
 
 from matsweep.core.checks import UserError
 from matsweep.core.printing import shown
-from matsweep.core.streams import FloatArray
+from matsweep.core.streams import FloatArray, Streams
+from matsweep.machine.mapped import map_matrices
 from matsweep.machine.matrix import Matrix
 from matsweep.machine.windows import Windows
-from matsweep.networks.chip import AgedNetwork, programmed_weight
+from matsweep.networks.chip import AgedNetwork
 from matsweep.networks.forward import exact, forward
 from matsweep.networks.graph import attributes
 from matsweep.networks.layer import AnyArray, Multiply, Weight
@@ -215,7 +216,9 @@ def chip_inputs(
     return seen.rows(len(next(iter(inputs.values()))))
 
 
-def refitted(aged: AgedNetwork, realisation: int, matrix: Matrix, refit: Refit) -> ProgrammedWeight:
+def refitted(
+    aged: AgedNetwork, realisation: int, matrix: Matrix, refit: Refit, *, rng: Streams
+) -> ProgrammedWeight:
     """Fit the last layer to its inputs on the chip, and program it into its devices again.
 
     Samples run on the chip up to the layer; its weights and bias are fitted in floating point, to
@@ -232,6 +235,8 @@ def refitted(aged: AgedNetwork, realisation: int, matrix: Matrix, refit: Refit) 
     matrix : Matrix
         Of the layer, before.
     refit : Refit
+    rng : Streams
+        Of all realisations, with which the network was programmed.
 
     Returns
     -------
@@ -249,11 +254,9 @@ def refitted(aged: AgedNetwork, realisation: int, matrix: Matrix, refit: Refit) 
     new = dataclasses.replace(
         weight, values=fit.weights.astype(np.float32), bias=fit.bias.astype(np.float32)
     )
-    own = next(
-        each.rng for each in aged.programmed.weights if each.weight.name == weight.name
-    ).alone(realisation)
-    changed = dataclasses.replace(matrix, weight=new.values)
-    return programmed_weight(new, changed, aged.programmed.hardware, rng=own)
+    hardware = aged.programmed.hardware
+    mapped = map_matrices((dataclasses.replace(matrix, weight=new.values),), hardware)
+    return ProgrammedWeight.program(new, mapped, hardware, rng=rng.alone(realisation))
 
 
 def fitted(x: FloatArray, refit: Refit) -> Linear:

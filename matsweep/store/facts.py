@@ -154,6 +154,9 @@ _JSON: Mapping[str, tuple[Rule, str]] = {
         "facts on versions and times",
     ),
     "networks": (_mapped(_text), "texts by network"),
+    "groundwork": (
+        _mapped(_fields({"words": _text, "digest": _text})), "words and digests by key"
+    ),
     "reference": (_mapped(_number), "numbers by metric"),
     "chance": (_mapped(_number), "numbers by metric"),
     "merged": (_listed(_mapped(_anything)), "a list of records"),

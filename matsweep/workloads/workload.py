@@ -92,6 +92,8 @@ class Machines(Protocol):
     ----------
     digest : str
         Hash of all that decides them, without what decides costs alone.
+    material : str
+        Name of the family that their devices are of.
     times : tuple of float, s
         Since programming, at which the study reads the network.
     """
@@ -99,6 +101,10 @@ class Machines(Protocol):
     @property
     def digest(self) -> str:
         """Hash of all that decides them."""
+
+    @property
+    def material(self) -> str:
+        """Name of the family."""
 
     @property
     def times(self) -> tuple[float, ...]:
@@ -270,6 +276,8 @@ class Workload(ABC):
 
     def groundwork(self, machines: Machines) -> Groundwork | None:
         """Return what must be computed before a candidate can run; None by default.
+
+        Whether there is any depends on the workload alone, what it is on the machines, too.
 
         Parameters
         ----------

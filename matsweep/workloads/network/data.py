@@ -213,6 +213,59 @@ def _targets(name: str, arrays: Arrays) -> AnyArray | None:
     return None if arrays.targets is None else numbers(name, np.asarray(arrays.targets))
 
 
+def has_training_part(source: Source, calibration: Source | None) -> bool:
+    """Check whether samples have a training part, of which none is scored.
+
+    Parameters
+    ----------
+    source : str or Dataset
+        Samples that are scored.
+    calibration : str, Dataset or None
+        As of `load`.
+
+    Returns
+    -------
+    bool
+    """
+    found = resolved("data", source)
+    whole = calibration is not None and isinstance(source, str)  # all of it is scored then
+    return isinstance(found, Dataset) and not (whole and _undivided(found))
+
+
+def taught(network: Network, preprocessing: Preprocessing, name: str, source: Source) -> Samples:
+    """Load the samples that a network is trained on: the training part of a dataset, or a file.
+
+    Parameters
+    ----------
+    network : Network
+    preprocessing : Preprocessing
+    name : str
+        Of the setting, for messages.
+    source : str or Dataset
+
+    Returns
+    -------
+    Samples
+        Without calibration.
+
+    Raises
+    ------
+    UserError
+        If they cannot be read, or do not fit the network.
+    """
+    found = resolved(name, source)
+    if isinstance(found, Dataset):
+        arrays, _ = _parts(name, found)
+    else:
+        arrays = _read(name, found, np.arange(_outline_of(found, name).samples))
+    return Samples(
+        inputs=_inputs(network, preprocessing, name, arrays),
+        labels=_labels(name, arrays),
+        targets=_targets(name, arrays),
+        calibration={},
+    )
+
+
 def _scored(
     source: Source, test_samples: int | None, calibration_samples: int, *, held_back: bool
 ) -> tuple[Arrays, Arrays]:

@@ -30,7 +30,14 @@ from matsweep.networks.recording import Recorded, record
 from matsweep.networks.sizing import sized
 from matsweep.workloads.network.data import Samples, evenly
 from matsweep.workloads.network.judging import JUDGED, Judged
-from matsweep.workloads.network.outputs import check, fitted, numbered, references, scored
+from matsweep.workloads.network.outputs import (
+    MEASURE_OF,
+    check,
+    fitted,
+    numbered,
+    references,
+    scored,
+)
 from matsweep.workloads.network.scores import SCORES, by_class
 
 type AnyArray = npt.NDArray[Any]
@@ -40,6 +47,10 @@ MEASURES = frozenset({
     "missed",
 })  # fmt: skip
 """Measures of every network; those of labels and classes come to them."""
+FLOAT_MERIT = "float_merit"
+"""Measure of a network that was trained for devices: its merit in floating point."""
+_OTHERWISE = {"layer_vmm_error", "programming_error", "missed", FLOAT_MERIT}
+"""Measures that are no number for each realisation and time, or the same for all."""
 _ADAPTED = 128  # samples whose statistics are matched
 LAST_LAYER = "last_layer"
 """Adaptation of the last layer to what it receives on the chip."""
@@ -71,6 +82,9 @@ class PreparedNetwork:
     matrices : tuple of Matrix
     reference, chance : mapping of str to float
     digest : str
+    float_merit : float or None
+        Of a network that was trained for devices. It is compared with the network as it came:
+        `wanted`, `reference` and `chance` are of that one.
     """
 
     network: Network
@@ -88,6 +102,7 @@ class PreparedNetwork:
     reference: Mapping[str, float]
     chance: Mapping[str, float]
     digest: str
+    float_merit: float | None = None
 
     @property
     def coordinates(self) -> Mapping[str, npt.NDArray[np.generic]]:
@@ -125,28 +140,33 @@ class PreparedNetwork:
             products.
             saturated : share of all conversions that saturated.
             programming_error, missed : (realisation,), as of a perceptron.
+            float_merit : (realisation,), the same for all.
         """
         programmed = ProgrammedNetwork.program(self.network, self.matrices, hardware, rng=rng)
         count, layers = len(rng), len(self.recorded)
-        of_times = self.measures - {"layer_vmm_error", "programming_error", "missed"}
-        measures = {name: np.zeros((count, len(times))) for name in of_times}
+        of_times = self.measures - _OTHERWISE
+        measures: dict[str, FloatArray] = {name: np.zeros((count, len(times))) for name in of_times}
         measures["layer_vmm_error"] = np.zeros((count, len(times), layers))
         last: list[ProgrammedWeight] = []
         for index, time in enumerate(times):
             aged = programmed.at(time)
             if self.refit is not None and not last:
-                last = [self._refitted(aged, each, self.refit) for each in range(count)]
+                last = [self._refitted(aged, each, self.refit, rng) for each in range(count)]
             for realisation in range(count):
                 products = self._products(aged, realisation)
                 if last:
                     products |= _alone(last[realisation], time)
                 for name, value in self._measured(aged, products).items():
                     measures[name][realisation, index] = value
+        if self.float_merit is not None:
+            measures[FLOAT_MERIT] = np.full(count, self.float_merit)
         return measures | _written(programmed, last)
 
-    def _refitted(self, aged: AgedNetwork, realisation: int, refit: Refit) -> ProgrammedWeight:
+    def _refitted(
+        self, aged: AgedNetwork, realisation: int, refit: Refit, rng: Streams
+    ) -> ProgrammedWeight:
         place = list(self.recorded).index(refit.weight.name)
-        return refitted(aged, realisation, self.matrices[place], refit)
+        return refitted(aged, realisation, self.matrices[place], refit, rng=rng)
 
     def _products(self, aged: AgedNetwork, realisation: int) -> dict[str, DeviceProduct]:
         affine = None
@@ -186,6 +206,7 @@ def prepared(
     top: int | None,
     score: str | None,
     adapt: str,
+    as_it_came: PreparedNetwork | None = None,
 ) -> PreparedNetwork:
     """Run a network in floating point, and build its matrices.
 
@@ -201,6 +222,8 @@ def prepared(
     score : str or None
     adapt : str
         "statistics": they are matched at each time; "last_layer": it is fitted again at the first.
+    as_it_came : PreparedNetwork, optional
+        Of the network before a training for devices, with which results are compared.
 
     Returns
     -------
@@ -214,9 +237,10 @@ def prepared(
     network = network if network.shapes else sized(network, samples.calibration)
     run = record(network, samples.calibration)
     outputs = network(samples.inputs)
-    wanted = numbered(outputs[output] if isinstance(outputs, Mapping) else outputs)
+    own = numbered(outputs[output] if isinstance(outputs, Mapping) else outputs)
+    wanted = own if as_it_came is None else as_it_came.wanted
     samples = fitted(samples, wanted)
-    check(wanted, samples, top, score)
+    check(own, samples, top, score)
     adaptation = None
     if adapt == "statistics":
         total = len(next(iter(samples.calibration.values())))
@@ -228,17 +252,24 @@ def prepared(
         to_targets = score is not None and not SCORES[score].whole
         refit = _refit(network, samples, output, wanted, to_targets=to_targets)
     decided = wanted[0].size if "agreement" in measures else 0
-    reference, chance = references(wanted, samples, measures, top=top, score=score)
+    facts: tuple[object, ...] = (output, merit, sorted(measures), top, score, adapt == "statistics")
+    reference: Mapping[str, float]
+    chance: Mapping[str, float]
+    float_merit = None
+    if as_it_came is None:
+        reference, chance = references(wanted, samples, measures, top=top, score=score)
+    else:
+        reference, chance = as_it_came.reference, as_it_came.chance
+        results = scored(own, wanted, samples, measures, top=top, score=score)
+        float_merit = results[MEASURE_OF.get(merit, merit)]
+        facts += (as_it_came.digest,)
     return PreparedNetwork(
         network=network, samples=samples, recorded=run.weights, adaptation=adaptation,
         refit=refit, wanted=wanted, output=output, merit=merit, measures=measures, top=top,
         score=score,
         matrices=network_matrices(network, run.weights, decided=decided),
         reference=reference, chance=chance,
-        digest=_digest(
-            network, samples, (output, merit, sorted(measures), top, score, adaptation is not None),
-            refit,
-        ),
+        digest=_digest(network, samples, facts, refit), float_merit=float_merit,
     )  # fmt: skip
 
 
