@@ -93,6 +93,11 @@ EXPERIMENTS = {
         "adc.bits=4,8",
     ),
     "limits": (*PERCEPTRON, TWO, "design.samples=2"),
+    # Few steps: a training, too, amplifies the rounding of its first numbers.
+    "trained": (
+        TWO, "material=pcm_joshi", "workload.training.noise=null,device",
+        "workload.training.epochs=1", "workload.training.batch=1000", "workload.test_samples=50",
+    ),
     "wires": (
         *DEEPER, TWO, "material=taox_vcm,pcm_gst", "tile.rows=32", "periphery.node=6.5e-8,7.0e-9",
     ),

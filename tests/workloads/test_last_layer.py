@@ -73,7 +73,7 @@ NOISY = {"cycle_to_cycle": 0.15, "read_noise": ReadNoise(relative=0.02)}
 
 
 def test_accuracy_rises_on_noisy_devices_and_stays_on_ideal_ones(folder):
-    """In 64 pairs the mean gain is 10 % ± 1.2 %; on ideal ones, of a network that is right in all, none loses 5 %."""
+    """In 64 pairs the mean gain is 10 % ± 1 %; on ideal devices no network that is right loses 5 %."""
     plain, again = (workload(folder, each).prepare() for each in ("none", "last_layer"))
     gains = [
         run(again, parts, realisations=range(64))["correct"]

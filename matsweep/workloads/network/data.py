@@ -205,14 +205,6 @@ def load(
     )
 
 
-def _labels(name: str, arrays: Arrays) -> npt.NDArray[np.int64] | None:
-    return None if arrays.labels is None else whole_labels(name, np.asarray(arrays.labels))
-
-
-def _targets(name: str, arrays: Arrays) -> AnyArray | None:
-    return None if arrays.targets is None else numbers(name, np.asarray(arrays.targets))
-
-
 def has_training_part(source: Source, calibration: Source | None) -> bool:
     """Check whether samples have a training part, of which none is scored.
 
@@ -264,6 +256,14 @@ def taught(network: Network, preprocessing: Preprocessing, name: str, source: So
         targets=_targets(name, arrays),
         calibration={},
     )
+
+
+def _labels(name: str, arrays: Arrays) -> npt.NDArray[np.int64] | None:
+    return None if arrays.labels is None else whole_labels(name, np.asarray(arrays.labels))
+
+
+def _targets(name: str, arrays: Arrays) -> AnyArray | None:
+    return None if arrays.targets is None else numbers(name, np.asarray(arrays.targets))
 
 
 def _scored(

@@ -105,6 +105,13 @@ class PreparedNetwork:
     float_merit: float | None = None
 
     @property
+    def adapt(self) -> str:
+        """Adaptation to the chip: "none", "statistics" or "last_layer"."""
+        if self.adaptation is not None:
+            return "statistics"
+        return "none" if self.refit is None else LAST_LAYER
+
+    @property
     def coordinates(self) -> Mapping[str, npt.NDArray[np.generic]]:
         """Names of the weights on tiles."""
         return {"layer": np.array(list(self.recorded))}
@@ -252,7 +259,8 @@ def prepared(
         to_targets = score is not None and not SCORES[score].whole
         refit = _refit(network, samples, output, wanted, to_targets=to_targets)
     decided = wanted[0].size if "agreement" in measures else 0
-    facts: tuple[object, ...] = (output, merit, sorted(measures), top, score, adapt == "statistics")
+    changed = adaptation is not None
+    facts: tuple[object, ...] = (output, merit, sorted(measures), top, score, changed)
     reference: Mapping[str, float]
     chance: Mapping[str, float]
     float_merit = None

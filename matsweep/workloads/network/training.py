@@ -164,7 +164,7 @@ def _applied(workload: NetworkInference, before: PreparedNetwork, result: bytes)
     return prepared(
         network, before.samples, output=before.output, merit=before.merit,
         measures=before.measures | {FLOAT_MERIT}, top=before.top, score=before.score,
-        adapt=workload.adapt, as_it_came=before,
+        adapt=before.adapt, as_it_came=before,
     )  # fmt: skip
 
 

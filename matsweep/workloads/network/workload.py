@@ -384,8 +384,7 @@ class NetworkInference(_Carrying, Workload):
             )  # fmt: skip
             return prepared(
                 self.network, samples, output=self.judged.name, merit=self.merit,
-                measures=self.scores, top=self.top, score=self.score,
-                adapt=self.adapt,
+                measures=self.scores, top=self.top, score=self.score, adapt=self.adapt,
             )  # fmt: skip
 
 
