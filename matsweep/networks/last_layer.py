@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from matsweep.core.checks import UserError
 from matsweep.core.printing import shown
-from matsweep.core.streams import FloatArray, Streams
+from matsweep.core.streams import FloatArray
 from matsweep.machine.mapped import map_matrices
 from matsweep.machine.matrix import Matrix
 from matsweep.machine.windows import Windows
@@ -216,9 +216,7 @@ def chip_inputs(
     return seen.rows(len(next(iter(inputs.values()))))
 
 
-def refitted(
-    aged: AgedNetwork, realisation: int, matrix: Matrix, refit: Refit, *, rng: Streams
-) -> ProgrammedWeight:
+def refitted(aged: AgedNetwork, realisation: int, matrix: Matrix, refit: Refit) -> ProgrammedWeight:
     """Fit the last layer to its inputs on the chip, and program it into its devices again.
 
     Samples run on the chip up to the layer; its weights and bias are fitted in floating point, to
@@ -235,8 +233,6 @@ def refitted(
     matrix : Matrix
         Of the layer, before.
     refit : Refit
-    rng : Streams
-        Of all realisations, with which the network was programmed.
 
     Returns
     -------
@@ -254,9 +250,12 @@ def refitted(
     new = dataclasses.replace(
         weight, values=fit.weights.astype(np.float32), bias=fit.bias.astype(np.float32)
     )
+    own = next(
+        each.rng for each in aged.programmed.weights if each.weight.name == weight.name
+    ).alone(realisation)
+    changed = dataclasses.replace(matrix, weight=new.values)
     hardware = aged.programmed.hardware
-    mapped = map_matrices((dataclasses.replace(matrix, weight=new.values),), hardware)
-    return ProgrammedWeight.program(new, mapped, hardware, rng=rng.alone(realisation))
+    return ProgrammedWeight.program(new, map_matrices((changed,), hardware), hardware, rng=own)
 
 
 def fitted(x: FloatArray, refit: Refit) -> Linear:

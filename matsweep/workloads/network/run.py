@@ -158,7 +158,7 @@ class PreparedNetwork:
         for index, time in enumerate(times):
             aged = programmed.at(time)
             if self.refit is not None and not last:
-                last = [self._refitted(aged, each, self.refit, rng) for each in range(count)]
+                last = [self._refitted(aged, each, self.refit) for each in range(count)]
             for realisation in range(count):
                 products = self._products(aged, realisation)
                 if last:
@@ -169,11 +169,9 @@ class PreparedNetwork:
             measures[FLOAT_MERIT] = np.full(count, self.float_merit)
         return measures | _written(programmed, last)
 
-    def _refitted(
-        self, aged: AgedNetwork, realisation: int, refit: Refit, rng: Streams
-    ) -> ProgrammedWeight:
+    def _refitted(self, aged: AgedNetwork, realisation: int, refit: Refit) -> ProgrammedWeight:
         place = list(self.recorded).index(refit.weight.name)
-        return refitted(aged, realisation, self.matrices[place], refit, rng=rng)
+        return refitted(aged, realisation, self.matrices[place], refit)
 
     def _products(self, aged: AgedNetwork, realisation: int) -> dict[str, DeviceProduct]:
         affine = None
