@@ -95,10 +95,11 @@ def _target(config: DictConfig) -> Path:
         raise UserError(f"to must name an ONNX file (NAME.onnx), got {to}")
     if to.exists() and not truth("overwrite", config.overwrite):
         raise UserError(f"{to} is there already: give another to=…, or overwrite=true")
-    folder = to.resolve().parent
-    there = next(each for each in (folder, *folder.parents) if each.exists())
-    if to.is_dir() or not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise UserError(f"to must be a file that can be written, got {to}: choose another folder")
+    if to.is_dir():
+        raise UserError(f"to must name a file, got the folder {to}")
+    trial = to.with_name(f"{to.name}.{os.getpid()}.trial")
+    write_bytes(trial, b"")
+    trial.unlink()
     return to
 
 
@@ -132,9 +133,9 @@ def _trained(work: NetworkTraining, console: Console) -> bytes:
     def tell(epoch: Epoch) -> None:
         seconds.append(epoch.seconds)
         left = float(np.mean(seconds)) * (epoch.epochs - epoch.number)
+        more = f", {duration(max(1.0, round(left)))} left" if left else ""
         console.print(
-            f"epoch {epoch.number} of {epoch.epochs}: loss {epoch.loss:.4g}, "
-            f"{duration(left)} left",
+            f"epoch {epoch.number} of {epoch.epochs}: loss {epoch.loss:.4g}{more}",
             markup=False, highlight=False, soft_wrap=True,
         )  # fmt: skip
 
