@@ -81,6 +81,7 @@ PLANNED = {
 COMPOSED = {
     r"materials": "composes all families: tests/planning/test_materials.py",
     r"characterize .*": "10 to 20 s each: tests/test_characterization.py",
+    r"train .*": "trains a network: tests/test_train.py",
     r"validate.*": "a minute to an hour: tests/validation",
     r"view .*": "serves until it is stopped: tests/reporting/test_viewing.py",
     r"calibrate sweep.*": "fits models for long: tests/identification/test_loops.py",

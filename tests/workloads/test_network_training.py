@@ -302,9 +302,7 @@ def test_an_operator_without_gradient_is_named(folder, monkeypatch):
     path = saved(b.model(b.op("Softplus", x, name="last")), folder, "odd.onnx")
     monkeypatch.delitem(OPERATORS, "Softplus")
     training = {"noise": 0.1, "data": f"{folder}/more.npz", "distillation": 1.0}
-    with pytest.raises(
-        UserError, match=r"\(Softplus\) has no gradient here: run the network w"
-    ):
+    with pytest.raises(UserError, match=r"\(Softplus\) has no gradient here: run the network w"):
         workload(folder, training=training, model=str(path))
     workload(folder, training={"epochs": 3}, model=str(path))
 
