@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -166,38 +167,42 @@ def scenarios(settings, *overrides) -> list[Scenario]:
         return [study.candidate(place).scenario for place in range(len(study))]
 
 
-def keys(settings, *overrides) -> list[str | None]:
-    """Return the key of the training of each candidate."""
-    works = [each.groundwork for each in scenarios(settings, *overrides)]
-    return [None if work is None else work.key for work in works]
+def key(folder, digest="a machine", times=(1.0,), training=None, **options) -> str | None:
+    """Return the key of the training of a workload for some machine."""
+    given = {"noise": 0.05, "data": f"{folder}/more.npz", **(training or {})}
+    machines = SimpleNamespace(digest=digest, times=times, material="pcm_gst")
+    work = workload(folder, training=given, **options).groundwork(machines)
+    return None if work is None else work.key
 
 
-def test_what_has_no_effect_multiplies_no_training(settings):
-    """Next to the settings themselves: those of the material, of converters and of costs."""
-    swept = "workload.training.noise=null,0.05"
-    assert keys(settings, swept)[0] is None
-    for name in ("time=1,2", "temperature=1,2"):
-        assert len(set(keys(settings, swept, f"workload.training.{name}"))) == 2
-    for name in ("epochs=1,2", "batch=10,20", "rate=0.01,0.02", "seed=0,1", "clip=null,2",
-                 "input_bits=null,6", "output_noise=0,0.1"):  # fmt: skip
-        assert len(set(keys(settings, swept, f"workload.training.{name}"))) == 3, name
-    alike = ["adc.bits=6,8", "device.read_noise=0,0.01", "tile.rows=64,128", "times=[1]",
-             "workload.test_samples=10,20", "workload.top=1,2"]  # fmt: skip
-    assert len(set(keys(settings, swept, *alike))) == 2
+def test_what_has_no_effect_multiplies_no_training(folder):
+    """Next to the settings themselves: all of machines and times, and what is scored."""
+    start = key(folder)
+    assert key(folder, training={"noise": None}) is None
+    for name, value in {"time": 5.0, "temperature": 2.0}.items():
+        assert key(folder, training={name: value}) == start, name
+    assert key(folder, digest="another", times=(1.0, 2.0)) == start
+    assert key(folder, test_samples=10, top=2, adapt="statistics") == start
+    other = {"noise": 0.06, "epochs": 3, "batch": 10, "rate": 0.1, "clip": None, "seed": 1,
+             "input_bits": 6, "output_bits": 6, "input_noise": 0.1, "output_noise": 0.1,
+             "distillation": 0.5, "data": f"{folder}/data.npz"}  # fmt: skip
+    keys = {key(folder, training={name: value}) for name, value in other.items()}
+    keys.add(key(folder, training={"distillation": 0.5, "temperature": 2.0}))
+    keys.add(key(folder, calibration_samples=10))
+    keys.add(key(folder, preprocessing={"scale": 2.0}))
+    assert len(keys - {start}) == len(other) + 3
 
 
-def test_errors_of_devices_are_of_each_machine_and_time(settings):
-    device = "workload.training.noise=device"
-    assert len(set(keys(settings, device))) == 2  # materials
-    assert len(set(keys(settings, device, "adc.bits=6,8"))) == 4
-    assert len(set(keys(settings, device, "adc.sharing=4,8", "periphery.node=22nm,45nm"))) == 2
-    assert len(set(keys(settings, device, "workload.training.input_bits=null,6"))) == 2
-    later = [keys(settings, device, *more, f"times={times}") for times in ("[1]", "[1,1e5]")
-             for more in ([], ["workload.training.time=1d"])]  # fmt: skip
-    assert later[0] != later[2]
-    assert later[1] == later[3]
-    [work, _] = [each.groundwork for each in scenarios(settings, device)]
-    assert work.words == "training net with the errors of pcm_gst"
+def test_errors_of_devices_are_of_each_machine_and_time(folder):
+    def device(digest="a machine", times=(1.0,), **training):
+        return key(folder, digest, times, {"noise": "device", **training})
+
+    start = device()
+    assert device("another") != start
+    assert device(times=(1.0, 2.0)) != start
+    assert device(time=5.0) == device(time=5.0, times=(1.0, 2.0)) != start
+    for name, value in {"input_bits": 6, "output_noise": 0.1, "temperature": 2.0}.items():
+        assert device(**{name: value}) == start, name
 
 
 def test_settings_without_training_are_no_part_of_the_identity(settings, folder):
