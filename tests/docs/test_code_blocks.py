@@ -61,6 +61,7 @@ PLANNED = {
     "device.source=derived": "derives devices",
     "workload=digits_online": "compiles the core of learning",
     "experiment=nonlinearity": "learns",
+    "experiment=convolutions_online": "learns",
     "experiment=neurosim_online": "learns from MNIST, which is not here",
     "study=mapping": "solves wires, as experiment=wires does",
     "study=compensated": "solves wires, as experiment=wires does",

@@ -377,22 +377,15 @@ LEARNS = {
 }  # fmt: skip
 
 
-def test_digits_are_learned_better_than_by_a_perceptron_of_as_many_weights():
-    """1,898 weights; the perceptron has 1,960.
-
-    Seeds are fixed: 0.975 and 0.98 after four epochs, 0.93 to 0.96 for the perceptron.
-    """
+def test_digits_are_learned_to_97_percent_in_four_epochs():
+    """1,898 weights. Seeds are fixed; floating point has 0.953 to 0.967 by then (rates 0.02, 0.05)."""
     platform = hardware(LinearStep(step_up=1e-3, step_down=1e-3), bits=10)
-    dense = {**LEARNS, "convolutions": (), "hidden": (26,)}
-    found = [
-        InSitu(**each).prepare().run(platform, times=(1.0,), rng=realisation_streams(0, range(2)))
-        for each in (LEARNS, dense)
-    ]
-    filters, perceptron = (each["correct"][:, 0] for each in found)
-    assert filters.min() > 0.96
-    assert filters.min() > perceptron.max()
-    assert (found[0]["vmm_error"] < 0.01).all()
-    assert (found[0]["saturated"] < 0.01).all()
+    prepared = InSitu(**LEARNS).prepare()
+    found = prepared.run(platform, times=(1.0,), rng=realisation_streams(0, range(2)))
+    assert found["correct"][:, 0].mean() > 0.965
+    np.testing.assert_allclose(found["correct"][:, 0], found["learning_correct"][:, -1], atol=0.02)
+    assert (found["vmm_error"] < 0.01).all()
+    assert (found["saturated"] < 0.01).all()
 
 
 def test_bits_of_a_realisation_do_not_depend_on_what_is_computed_beside_it():

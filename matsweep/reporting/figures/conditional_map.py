@@ -219,7 +219,7 @@ def _names(
         np.stack([across.to_unit(x), up.to_unit(y)], axis=1) for x, y in _tested(found, across, up)
     ])  # fmt: skip
     for place, x, y, values in lines:
-        pieces = [m.numbers(each) for each in contour_generator(x, y, values).lines(0.0)]
+        pieces = [m.numbers(np.asarray(each)) for each in contour_generator(x, y, values).lines(0.0)]
         line = max(pieces, key=len)
         u = np.stack([across.to_unit(line[:, 0]), up.to_unit(line[:, 1])], axis=1)
         text = found.conditions[place].words
