@@ -12,38 +12,17 @@ import xarray as xr
 from matsweep.analysis.attributes import short_names, spoken
 from matsweep.analysis.conditions import Condition, conditions_of
 from matsweep.analysis.labels import AXES
-from matsweep.analysis.levelset import Limit
+from matsweep.analysis.ratios import Ratio, ratios_of
 from matsweep.analysis.requirements import (
     Requirements,
     of_material,
     read_target,
     requirements_of,
 )
-from matsweep.analysis.studytable import Numbers, Scale, table_of
+from matsweep.analysis.studytable import Scale, table_of
 from matsweep.analysis.view import View
 from matsweep.analysis.wording import limit_line
 from matsweep.core.checks import UserError
-
-_DRAWS = 20_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ratio:
-    """Limit of a parameter under a condition relative to that under the baseline.
-
-    Parameters
-    ----------
-    parameter : str
-    value : float
-        NaN where the target is met in the whole swept range under the condition.
-    low, high : float
-        Ends of its interval; infinite, or 0, where the limits' own intervals leave the swept range.
-    """
-
-    parameter: str
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,10 +36,13 @@ class Conditional:
     required : tuple of Requirements
         One for each condition; from the second on with the best point of the first as the
         reference, where that meets the target.
+    ratios : tuple of tuple of Ratio
+        Of the limits under each condition to those under the baseline; empty for the baseline.
     """
 
     conditions: tuple[Condition, ...]
     required: tuple[Requirements, ...]
+    ratios: tuple[tuple[Ratio, ...], ...]
 
     @property
     def first(self) -> Requirements:
@@ -81,49 +63,6 @@ class Conditional:
         each = [s for found in self.required for s in found.surrogate.table.scales]
         scales = [scale for scale in each if scale.name == name]
         return min(scales, key=lambda scale: scale.low - scale.high)
-
-    def ratios(self, place: int) -> tuple[Ratio, ...]:
-        """Limits under a condition relative to those under the baseline, where both have one.
-
-        Limits are drawn from their intervals independently. As both studies share the random
-        numbers of their realisations, the interval of the ratio is rather too wide.
-
-        Parameters
-        ----------
-        place : int
-            Of the condition.
-
-        Returns
-        -------
-        tuple of Ratio
-        """
-        before, after = (_limits(found) for found in (self.first, self.required[place]))
-        ratios = []
-        for name in before:
-            if name in after and (ratio := self._ratio(before[name], after[name])) is not None:
-                ratios.append(ratio)
-        return tuple(ratios)
-
-    def _ratio(self, before: Limit, after: Limit) -> Ratio | None:
-        scale, confidence = self.scale(before.parameter), self.first.confidence
-        if before.direction not in ("<=", ">=") or before.value <= 0:
-            return None
-        if after.direction == "everywhere" and before.direction == "<=":
-            ends = sorted((before.value, _known(before.high, before.value)))
-            return Ratio(parameter=before.parameter, value=math.nan, low=scale.high / ends[1],
-                         high=math.inf)  # fmt: skip
-        if after.direction != before.direction:
-            return None
-        draws = [
-            _drawn(limit, scale, confidence, seed) for seed, limit in enumerate((before, after))
-        ]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            samples = draws[1] / draws[0]
-        tail = (1 - confidence) / 2
-        known = np.where(np.isnan(samples), np.inf, samples)
-        low, high = np.quantile(known, [tail, 1 - tail], method="nearest")
-        return Ratio(parameter=before.parameter, value=after.value / before.value,
-                     low=float(low), high=float(high))  # fmt: skip
 
     def lines(self) -> list[str]:
         """Write the requirements under each condition next to each other, with their ratios.
@@ -151,9 +90,7 @@ class Conditional:
 
     def _times(self, place: int, name: str) -> str:
         """Write the ratio of a limit to that under the baseline."""
-        if place == 0:
-            return ""
-        ratio = next((each for each in self.ratios(place) if each.parameter == name), None)
+        ratio = next((each for each in self.ratios[place] if each.parameter == name), None)
         if ratio is None:
             return ""
         of = f"that with {self.conditions[0].words}"
@@ -233,6 +170,11 @@ def conditional_of(
     -------
     Conditional or None
         None where no condition differs between the candidates.
+
+    Raises
+    ------
+    UserError
+        As `requirements_of` does; it names the condition.
     """
     view = of_material(view, material)
     found = conditions_of(view)
@@ -240,6 +182,7 @@ def conditional_of(
         return None
     derived: list[Requirements] = []
     kept: list[Condition] = []
+    parts: list[View] = []
     for place, condition in enumerate(found.all):
         part = view.rows(np.flatnonzero(found.of_candidates == place))
         if not part.done.any():
@@ -250,7 +193,9 @@ def conditional_of(
             raise UserError(f"{condition.words}: {error}") from None
         derived.append(own)
         kept.append(condition)
-    return Conditional(conditions=tuple(kept), required=tuple(derived))
+        parts.append(part)
+    ratios = ratios_of(parts, derived, seed)
+    return Conditional(conditions=tuple(kept), required=tuple(derived), ratios=ratios)
 
 
 def _derived(
@@ -274,32 +219,6 @@ def _derived(
         if fixed.jointly is not None:
             return fixed
     return requirements_of(part, target, reference, confidence, material, seed)
-
-
-def _limits(found: Requirements) -> dict[str, Limit]:
-    """Limit of each parameter that has a single one."""
-    names = [limit.parameter for limit in found.limits]
-    return {each.parameter: each for each in found.limits if names.count(each.parameter) == 1}
-
-
-def _known(value: float, otherwise: float) -> float:
-    return otherwise if math.isnan(value) else value
-
-
-def _drawn(limit: Limit, scale: Scale, confidence: float, seed: int) -> Numbers:
-    """Draw a limit from its interval: a normal distribution of two widths.
-
-    Where an end of the interval leaves the swept range, that side is drawn beyond it: below as 0,
-    above as infinite.
-    """
-    from scipy.special import ndtri
-
-    score = np.random.default_rng([seed, 2]).standard_normal(_DRAWS)
-    one = float(ndtri(0.5 + confidence / 2))
-    below, above = ((end - limit.value) / one for end in (limit.low, limit.high))
-    left = np.maximum(limit.value - score * below, 0.0) if math.isfinite(below) else 0.0
-    right = limit.value + score * above if math.isfinite(above) else np.inf
-    return np.asarray(np.where(score < 0, left, right), dtype=np.float64)
 
 
 def _limit_text(found: Requirements, name: str) -> str:

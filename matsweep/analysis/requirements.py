@@ -346,6 +346,11 @@ def requirements_of(
     Returns
     -------
     Requirements
+
+    Raises
+    ------
+    UserError
+        If the candidates differ in a condition, under which requirements differ.
     """
     in_range("confidence", confidence, 0.5, 0.9999)
     view = of_material(view, material)

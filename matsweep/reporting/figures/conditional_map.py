@@ -219,7 +219,8 @@ def _names(
         np.stack([across.to_unit(x), up.to_unit(y)], axis=1) for x, y in _tested(found, across, up)
     ])  # fmt: skip
     for place, x, y, values in lines:
-        pieces = [m.numbers(np.asarray(each)) for each in contour_generator(x, y, values).lines(0.0)]
+        found_lines = contour_generator(x, y, values).lines(0.0)
+        pieces = [m.numbers(each) for each in found_lines if isinstance(each, np.ndarray)]
         line = max(pieces, key=len)
         u = np.stack([across.to_unit(line[:, 0]), up.to_unit(line[:, 1])], axis=1)
         text = found.conditions[place].words
@@ -232,8 +233,10 @@ def _names(
         count += len(hidden) * (np.abs(u[:, 1] - 0.5) > 0.5 - _EDGE)  # at the ends of the axis
         middle = _PLACES[place % len(_PLACES)] * (u[:, 1].min() + u[:, 1].max())
         at = int(np.lexsort((np.abs(u[:, 1] - middle), count))[0])
-        parts = start[at] + np.linspace(0, wide, 6)
-        hidden = np.concatenate([hidden, np.stack([parts, np.full(6, u[at, 1])], axis=1)])
+        columns = start[at] + np.linspace(-_HIGH, wide + _HIGH, 9)
+        rows = u[at, 1] + np.array([-_HIGH, 0.0, _HIGH])
+        box = np.stack(np.meshgrid(columns, rows), axis=-1)
+        hidden = np.concatenate([hidden, box.reshape(-1, 2)])  # names do not hide each other
         yield m.Text(
             x=float(line[at, 0]),
             y=float(line[at, 1]),

@@ -114,7 +114,8 @@ def conditions_picture(view: View, changes: Sequence[Reranking]) -> m.Picture:
     title = view.title(view.merit)
     return m.Picture(
         name="conditions", title=f"{capital(title)} {_under(view)}", caption=caption,
-        alt=_said(view, changes, names), rows=(tuple(panels),), height=78.0, pixels=480,
+        alt=_said(view, changes, names), rows=(tuple(panels),),
+        width=180.0 if len(panels) > 1 else 110.0, height=78.0, pixels=480,
     )  # fmt: skip
 
 
@@ -245,7 +246,7 @@ def _over_conditions(
         there = [place for place, each in enumerate(every) if (family, each.values) in lines]
         rows = np.array([lines[family, every[place].values] for place in there], dtype=np.intp)
         merit, error = _merits(view, rows)
-        shift = _SPREAD * (at / max(len(families) - 1, 1) - 0.5)
+        shift = _SPREAD * (at / (len(families) - 1) - 0.5) if len(families) > 1 else 0.0
         marks.append(m.Series(
             x=m.numbers(there) + shift, y=merit, y_bars=bars(view, view.merit, merit, error),
             look=replace(styles[family], line="solid", width=1.0), name=names[family],
