@@ -142,8 +142,10 @@ class SweepProgress:
         Parameters
         ----------
         words : str
-        number, total : int
-            Of those computed by now, and of all to compute.
+        number : int
+            Of those that are computed by now.
+        total : int
+            Of all to compute.
         seconds : float, s
         error : str
             Empty if there is a result.

@@ -127,6 +127,7 @@ class NetworkInference(_Carrying, Workload):
     kind: ClassVar[str] = "onnx"
     dimensions: ClassVar[Mapping[str, str]] = {"layer": "weights on tiles, by name"}
     preparing: ClassVar[str] = "running the network in floating point"
+    conditions: ClassVar[tuple[str, ...]] = ("workload.training", "workload.adapt")
 
     model: str
     data: str | Dataset
