@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from matsweep.core.streams import Streams
 from matsweep.machine.hardware import Hardware
-from matsweep.machine.mapped import Mapped, map_matrices
+from matsweep.machine.mapped import map_matrices
 from matsweep.machine.matrix import Matrix
-from matsweep.machine.programmed import AgedMatrix, ProgrammedMatrix
-from matsweep.networks.layer import AnyArray, Weight
+from matsweep.machine.programmed import AgedMatrix
+from matsweep.networks.layer import AnyArray
 from matsweep.networks.matrices import network_weights
 from matsweep.networks.network import Network
-from matsweep.networks.products import Affine, DeviceProduct, Pack, ProgrammedWeight, of_pack
+from matsweep.networks.products import Affine, DeviceProduct, ProgrammedWeight, of_weight
 from matsweep.networks.recording import Counting, run_announced
 
 
@@ -55,11 +55,14 @@ class ProgrammedNetwork:
         ProgrammedNetwork
         """
         mapped = iter(map_matrices(matrices, hardware))
-        weights = tuple(
-            _programmed(weight, matrix, mapped, hardware, rng.at(f"layer {weight.name}"))
-            for weight, matrix in zip(network_weights(network), matrices, strict=True)
-        )
-        return cls(network=network, weights=weights, hardware=hardware)
+        weights = []
+        for weight, matrix in zip(network_weights(network), matrices, strict=True):
+            parts = matrix.split(hardware.tile, hardware.device.levels)
+            own = [next(mapped) for _ in parts]
+            weights.append(
+                ProgrammedWeight.program(weight, own, hardware, rng=of_weight(rng, weight))
+            )
+        return cls(network=network, weights=tuple(weights), hardware=hardware)
 
     def at(self, time: float, *, power: bool = True) -> AgedNetwork:
         """Return the network at a time since programming.
@@ -79,46 +82,6 @@ class ProgrammedNetwork:
             for weight in self.weights
         )
         return AgedNetwork(programmed=self, time=time, packs=packs)
-
-
-def programmed_weight(
-    weight: Weight, matrix: Matrix, hardware: Hardware, *, rng: Streams
-) -> ProgrammedWeight:
-    """Program one weight into devices.
-
-    Parameters
-    ----------
-    weight : Weight
-    matrix : Matrix
-    hardware : Hardware
-    rng : Streams
-        Of this weight.
-
-    Returns
-    -------
-    ProgrammedWeight
-    """
-    return _programmed(weight, matrix, iter(map_matrices((matrix,), hardware)), hardware, rng)
-
-
-def _programmed(
-    weight: Weight, matrix: Matrix, mapped: Iterator[Mapped], hardware: Hardware, rng: Streams
-) -> ProgrammedWeight:
-    """Program the packs of a weight, which are the next mapped ones."""
-    packs = list[Pack]()
-    first_input = first_output = 0
-    for number, part in enumerate(matrix.split(hardware.tile, hardware.device.levels)):
-        last_input, last_output = first_input + part.inputs, first_output + part.outputs
-        own = ProgrammedMatrix.program(next(mapped), hardware, rng=of_pack(rng, number))
-        packs.append(
-            Pack(
-                programmed=own,
-                inputs=slice(first_input, last_input),
-                outputs=slice(first_output, last_output),
-            )
-        )
-        first_input, first_output = last_input, last_output
-    return ProgrammedWeight(weight=weight, packs=tuple(packs), rng=rng)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -13,9 +13,10 @@ import numpy.typing as npt
 from matsweep.core.checks import UserError
 from matsweep.core.printing import shown
 from matsweep.core.streams import FloatArray
+from matsweep.machine.mapped import map_matrices
 from matsweep.machine.matrix import Matrix
 from matsweep.machine.windows import Windows
-from matsweep.networks.chip import AgedNetwork, programmed_weight
+from matsweep.networks.chip import AgedNetwork
 from matsweep.networks.forward import exact, forward
 from matsweep.networks.graph import attributes
 from matsweep.networks.layer import AnyArray, Multiply, Weight
@@ -253,7 +254,8 @@ def refitted(aged: AgedNetwork, realisation: int, matrix: Matrix, refit: Refit) 
         each.rng for each in aged.programmed.weights if each.weight.name == weight.name
     ).alone(realisation)
     changed = dataclasses.replace(matrix, weight=new.values)
-    return programmed_weight(new, changed, aged.programmed.hardware, rng=own)
+    hardware = aged.programmed.hardware
+    return ProgrammedWeight.program(new, map_matrices((changed,), hardware), hardware, rng=own)
 
 
 def fitted(x: FloatArray, refit: Refit) -> Linear:

@@ -124,6 +124,7 @@ _JSON: Mapping[str, tuple[Rule, str]] = {
     "objectives": (_listed(_text), "a list of texts"),
     "data": (_listed(_text), "a list of texts"),
     "without_effect": (_listed(_text), "a list of texts"),
+    "conditions": (_listed(_text), "a list of texts"),
     "axes": (
         _listed(_fields({"name": _text}, values=_maybe(_listed(_anything)))),
         "a list of axes with name and values",

@@ -219,6 +219,10 @@ class Workload(ABC):
         Sections and parts (``device``, ``device.stuck_at``) whose directions (`core.direction`)
         hold for the merit. None by default: some tasks use noise as a resource, such as a search by
         stochastic dynamics.
+    conditions : tuple of str
+        Settings, and parts with all their settings, that are no property of a device but
+        treatments of the network under which devices are compared, such as
+        ``workload.training``. Their values are choices, with or without a number.
     """
 
     __slots__ = ()
@@ -229,6 +233,7 @@ class Workload(ABC):
     dimensions: ClassVar[Mapping[str, str]] = {}
     pulsed: ClassVar[bool] = False
     preparing: ClassVar[str] = "preparing the workload"
+    conditions: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NamedTuple, Protocol
 
+from matsweep.networks.network import Network
 from matsweep.networks.training.differentiable import Product
 from matsweep.networks.training.parameters import Array, Parameters
 
@@ -24,8 +25,20 @@ class Drawn(NamedTuple):
     numbers: Any
 
 
+type Traced = Callable[[Network, Parameters, Hashable, Any, Array], Mapping[str, Product]]
+"""Products with errors by the weight's name, traced by JAX.
+
+A function of a module, of the network, its parameters, the plan and the numbers of the errors, and
+a key of JAX for the random numbers of the step.
+"""
+
+
 class Errors(Protocol):
     """Errors of weights and products."""
+
+    @property
+    def products(self) -> Traced:
+        """Products with these errors."""
 
     def begin(self, parameters: Parameters) -> None:
         """Calibrate converters for the parameters at the beginning of an epoch.
@@ -49,22 +62,4 @@ class Errors(Protocol):
         Returns
         -------
         Drawn
-        """
-
-    def products(
-        self, parameters: Parameters, plan: Hashable, numbers: Any, key: Array
-    ) -> Mapping[str, Product]:
-        """Return the products with errors, by the weight's name; traced by JAX.
-
-        Parameters
-        ----------
-        parameters : Parameters
-        plan, numbers : hashable, pytree of arrays
-            See `Drawn`.
-        key : key of JAX
-            Of the random numbers of the step.
-
-        Returns
-        -------
-        mapping of str to Product
         """

@@ -16,17 +16,20 @@ from threadpoolctl import threadpool_limits
 
 from matsweep.core.checks import UserError
 from matsweep.core.codec import canonical
+from matsweep.core.streams import FloatArray
 from matsweep.machine.hardware import Hardware
 from matsweep.networks.batches import prepared
 from matsweep.networks.layer import AnyArray
 from matsweep.networks.network import Network
 from matsweep.networks.training import checkpoint, differentiable
+from matsweep.networks.training.drawn import DeviceErrors
 from matsweep.networks.training.errors import Errors
-from matsweep.networks.training.libraries import jax, optax
+from matsweep.networks.training.libraries import jax
 from matsweep.networks.training.losses import Aims, aims
-from matsweep.networks.training.parameters import Array, Parameters
+from matsweep.networks.training.parameters import Parameters
 from matsweep.networks.training.products import GaussianErrors
 from matsweep.networks.training.settings import Training
+from matsweep.networks.training.step import Recipe, beginning, compiled
 
 VERSION = 1
 """Of all that decides the result of a training next to its settings; raised when it moves."""
@@ -129,6 +132,7 @@ def train(
         If a part of the network is not covered, samples do not fit it, or the loss is not finite.
     """
     with threadpool_limits(1):
+        differentiable.covered(network)
         work = _Work.begin(network, lessons, settings, hardware, times)
         done = None if folder is None else checkpoint.load(folder, work.key, work.start)
         done = done or checkpoint.Checkpoint(0, (), work.start)
@@ -162,16 +166,9 @@ class _Work:
         samples = len(next(iter(inputs.values())))
         self._batch = network.batch or min(settings.batch, samples)
         self._steps = samples // self._batch
-        rates = optax().cosine_decay_schedule(settings.rate, self._steps * settings.epochs)
-        optimizer = optax().adam(rates)
-        parameters = differentiable.initial(network)
-        # Moments and the count of steps begin at 0: nothing is compiled for them.
-        moments = jax().tree_util.tree_map(
-            lambda each: np.zeros(each.shape, each.dtype),
-            jax().eval_shape(optimizer.init, parameters),
-        )
-        self.start: Any = parameters, moments
-        self._step = _compiled(network, wanted, output, settings, errors, optimizer)
+        self._rates = _cosine(settings.rate, self._steps * settings.epochs)
+        self.start: Any = beginning(differentiable.initial(network))
+        self._step = compiled(Recipe(network, output, wanted.loss, errors.products, settings.clip))
 
     @classmethod
     def begin(
@@ -191,7 +188,7 @@ class _Work:
                 f"takes, got {samples}"
             )
         wanted = aims(network, inputs, lessons.labels, lessons.targets, lessons.output, settings)
-        errors: Errors = GaussianErrors(network, settings, lessons.calibration)
+        errors = _errors(network, lessons, settings, hardware, times)
         key = _key(network, inputs, wanted, lessons, settings, hardware, times)
         return cls(network, inputs, wanted, lessons.output, settings, errors, key)
 
@@ -206,17 +203,23 @@ class _Work:
             drawn = self._errors.draw(step, state[0])
             data = key_data(self._settings.seed, step)
             try:
-                state, loss = self._step(state, batch, aim, drawn.numbers, data, plan=drawn.plan)
+                state, loss = self._step(
+                    state, batch, aim, drawn.numbers, data, self._rates[step], plan=drawn.plan
+                )
             except UserError as error:  # without the notes that JAX adds
                 raise UserError(str(error)) from None
-            losses.append(loss)
-        mean = float(np.mean([float(each) for each in losses], dtype=np.float64))
-        if not np.isfinite(mean):
+            losses.append(float(loss))
+            self._finite(losses[-1:], number)
+        self._finite(jax().tree_util.tree_leaves(state), number)
+        return state, float(np.mean(losses))
+
+    def _finite(self, values: Sequence[Any], number: int) -> None:
+        """Refuse a loss or parameters that are not finite."""
+        if not all(np.isfinite(np.asarray(each)).all() for each in values):
             raise UserError(
                 f"the training's loss is not finite in epoch {number + 1} with rate="
                 f"{self._settings.rate:g}: choose a smaller workload.training.rate"
             )
-        return state, mean
 
     def _batches(self, number: int) -> Iterator[npt.NDArray[np.int64]]:
         """Yield the places of each batch's samples; those left over change with the order."""
@@ -227,62 +230,28 @@ class _Work:
         yield from order[:samples].reshape(self._steps, self._batch)
 
 
-def _compiled(
+def _errors(
     network: Network,
-    wanted: Aims,
-    output: str,
+    lessons: Lessons,
     settings: Training,
-    errors: Errors,
-    optimizer: Any,
-) -> Any:
-    """Return one step, compiled: state, batch, aims, errors and key to state and loss."""
-
-    def step(
-        state: Any, batch: Any, aim: Any, numbers: Any, data: Array, *, plan: Any
-    ) -> tuple[Any, Array]:
-        key = jax().random.wrap_key_data(data, impl="threefry2x32")
-        parameters, moments = state
-
-        def loss(parameters: Parameters) -> Array:
-            products = errors.products(parameters, plan, numbers, key)
-            outputs = differentiable.run(network, parameters, batch, products)
-            return wanted.loss(outputs[output], aim)
-
-        value, gradient = jax().value_and_grad(loss)(parameters)
-        changes, moments = optimizer.update(gradient, moments, parameters)
-        parameters = optax().apply_updates(parameters, changes)
-        return (clipped(parameters, settings.clip), moments), value
-
-    return jax().jit(step, static_argnames=("plan",))
+    hardware: Sequence[Hardware],
+    times: Sequence[float],
+) -> Errors:
+    """Choose the errors that a training states."""
+    if not settings.of_device:
+        return GaussianErrors(network, settings, lessons.calibration)
+    times = times if settings.time is None else (settings.time,)
+    if not hardware or not times:
+        raise UserError(
+            f'noise must be a number where there are no devices or times, got "{settings.noise}"'
+        )
+    return DeviceErrors(network, settings, lessons.calibration, hardware, times)
 
 
-def clipped(parameters: Parameters, clip: float | None) -> Parameters:
-    """Keep weights on tiles within so many standard deviations of their matrix.
-
-    Parameters
-    ----------
-    parameters : Parameters
-    clip : float or None
-        None: they stay.
-
-    Returns
-    -------
-    bounded : Parameters
-
-    References
-    ----------
-    V. Joshi et al., Nat. Commun. 11:2473, 2020, doi:10.1038/s41467-020-16108-9, Methods.
-    """
-    if clip is None:
-        return parameters
-    np_ = jax().numpy
-    bounds = {name: clip * np_.std(weight) for name, weight in parameters.weights.items()}
-    return parameters._replace(
-        weights={
-            name: np_.clip(weight, -bounds[name], bounds[name])
-            for name, weight in parameters.weights.items()
-        }
-    )
+def _cosine(rate: float, steps: int) -> FloatArray:
+    """Return the rate of each step: from the first it falls along half a cosine towards 0."""
+    along = np.arange(steps) / steps
+    return (rate * 0.5 * (1 + np.cos(np.pi * along))).astype(np.float32)
 
 
 def key_data(seed: int, step: int) -> npt.NDArray[np.uint32]:

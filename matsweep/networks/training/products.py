@@ -14,13 +14,44 @@ from matsweep.crossbar.converters import percentile
 from matsweep.networks.layer import AnyArray
 from matsweep.networks.network import Network
 from matsweep.networks.training.differentiable import Product, exact_products
-from matsweep.networks.training.errors import Drawn
+from matsweep.networks.training.errors import Drawn, Traced
 from matsweep.networks.training.libraries import jax
 from matsweep.networks.training.parameters import Array, Parameters
 from matsweep.networks.training.recalibration import calibrated
 from matsweep.networks.training.settings import Training
 
 _OUTPUT_PERCENTILE = 99.9  # of products that are converted without saturation, as of `ADC`
+
+
+class Converters(NamedTuple):
+    """Converters around all weights, as the settings of a training have them.
+
+    Parameters
+    ----------
+    input_bits, output_bits : int or None
+    input_noise, output_noise : float
+    """
+
+    input_bits: int | None
+    output_bits: int | None
+    input_noise: float
+    output_noise: float
+
+    @classmethod
+    def of(cls, settings: Training) -> Converters:
+        """Return those of a training.
+
+        Parameters
+        ----------
+        settings : Training
+
+        Returns
+        -------
+        Converters
+        """
+        return cls(
+            settings.input_bits, settings.output_bits, settings.input_noise, settings.output_noise
+        )
 
 
 class Ranges(NamedTuple):
@@ -74,12 +105,12 @@ class GaussianErrors:
 
     def begin(self, parameters: Parameters) -> None:
         """Calibrate converters, where there are any."""
-        own = self.settings
-        if not (own.input_bits or own.output_bits or own.input_noise or own.output_noise):
+        converters = Converters.of(self.settings)
+        if not any(converters):
             return
         recorded = calibrated(self.network, parameters, self.calibration)
         self._ranges = {
-            name: _ranges(each.rows, parameters.weights[name], own)
+            name: _ranges(each.rows, parameters.weights[name], converters)
             for name, each in recorded.items()
         }
 
@@ -91,22 +122,44 @@ class GaussianErrors:
             for name, weight in parameters.weights.items()
             if self.settings.noise
         }
-        return Drawn((), (errors, self._ranges))
+        return Drawn(Converters.of(self.settings), (errors, self._ranges))
 
-    def products(
-        self, parameters: Parameters, plan: Hashable, numbers: Any, key: Array
-    ) -> dict[str, Product]:
-        """Return the products with errors, by the weight's name."""
-        errors, ranges = numbers
-        weights = {
-            name: weight + errors[name] if name in errors else weight
-            for name, weight in parameters.weights.items()
-        }
-        exact = exact_products(self.network, parameters._replace(weights=weights))
-        return {
-            name: _converted(product, ranges.get(name), self.settings, named(key, name))
-            for name, product in exact.items()
-        }
+    @property
+    def products(self) -> Traced:
+        """Products with Gaussian errors."""
+        return gaussian_products
+
+
+def gaussian_products(
+    network: Network, parameters: Parameters, plan: Hashable, numbers: Any, key: Array
+) -> dict[str, Product]:
+    """Return the products with Gaussian errors, by the weight's name.
+
+    Parameters
+    ----------
+    network : Network
+    parameters : Parameters
+    plan : Converters
+    numbers : dict of str to array, dict of str to Ranges
+        Errors of weights and full scales, by the weight's name, where there are any.
+    key : key of JAX
+        Of the errors of inputs and products.
+
+    Returns
+    -------
+    dict of str to Product
+    """
+    converters: Any = plan
+    errors, ranges = numbers
+    weights = {
+        name: weight + errors[name] if name in errors else weight
+        for name, weight in parameters.weights.items()
+    }
+    exact = exact_products(network, parameters._replace(weights=weights))
+    return {
+        name: _converted(product, ranges.get(name), converters, named(key, name))
+        for name, product in exact.items()
+    }
 
 
 def named(key: Array, name: str) -> Array:
@@ -164,26 +217,25 @@ def _errors(weight: Array, noise: float, rng: Streams) -> FloatArray:
     return np.asarray(errors * np.float32(noise * np.abs(values).max()))
 
 
-def _converted(product: Product, ranges: Ranges | None, settings: Training, key: Array) -> Product:
+def _converted(product: Product, ranges: Ranges | None, own: Converters, key: Array) -> Product:
     """Return a product between converters with noise."""
     if ranges is None:
         return product
     random = jax().random
 
     def multiplied(rows: Array, call: Array | int) -> Array:
-        own = random.fold_in(random.fold_in(key, 1), call)
-        inputs, outputs = random.split(own)
-        if settings.input_bits:
+        inputs, outputs = random.split(random.fold_in(key, call))
+        if own.input_bits:
             code = ranges.input_code
             rows = straight(rows / code, ranges.lowest / code, ranges.highest / code) * code
-        if settings.input_noise:
-            scale = settings.input_noise * ranges.highest
+        if own.input_noise:
+            scale = own.input_noise * ranges.highest
             rows = rows + scale * random.normal(inputs, rows.shape, rows.dtype)
         values = product(rows, call)
-        if settings.output_noise:
-            scale = settings.output_noise * ranges.output
+        if own.output_noise:
+            scale = own.output_noise * ranges.output
             values = values + scale * random.normal(outputs, values.shape, values.dtype)
-        if settings.output_bits:
+        if own.output_bits:
             code = ranges.output_code
             high = ranges.output / code
             values = straight(values / code, -high, high) * code
@@ -192,15 +244,15 @@ def _converted(product: Product, ranges: Ranges | None, settings: Training, key:
     return multiplied
 
 
-def _ranges(rows: FloatArray, weight: FloatArray, settings: Training) -> Ranges:
+def _ranges(rows: FloatArray, weight: FloatArray, own: Converters) -> Ranges:
     """Return full scales: the largest input, and a percentile of the products."""
     signed, highest = bool((rows < 0).any()), percentile(rows, 100.0)
     blocks = weight if weight.ndim == 3 else weight[None]
     parts = rows.reshape(len(rows), len(blocks), -1)
     products = np.einsum("nbi,bio->nbo", parts, blocks, optimize=True)
     output = percentile(products, _OUTPUT_PERCENTILE)
-    steps = 2 ** ((settings.input_bits or 1) - signed) - 1
-    codes = 2 ** ((settings.output_bits or 2) - 1) - 1
+    steps = 2 ** ((own.input_bits or 1) - signed) - 1
+    codes = 2 ** ((own.output_bits or 2) - 1) - 1
     return Ranges(*map(np.float32, (
         -highest if signed else 0.0, highest, highest / max(steps, 1), output / codes, output,
     )))  # fmt: skip

@@ -152,7 +152,7 @@ class PreparedNetwork:
         programmed = ProgrammedNetwork.program(self.network, self.matrices, hardware, rng=rng)
         count, layers = len(rng), len(self.recorded)
         of_times = self.measures - _OTHERWISE
-        measures = {name: np.zeros((count, len(times))) for name in of_times}
+        measures: dict[str, FloatArray] = {name: np.zeros((count, len(times))) for name in of_times}
         measures["layer_vmm_error"] = np.zeros((count, len(times), layers))
         last: list[ProgrammedWeight] = []
         for index, time in enumerate(times):
@@ -259,6 +259,8 @@ def prepared(
     decided = wanted[0].size if "agreement" in measures else 0
     changed = adaptation is not None
     facts: tuple[object, ...] = (output, merit, sorted(measures), top, score, changed)
+    reference: Mapping[str, float]
+    chance: Mapping[str, float]
     float_merit = None
     if as_it_came is None:
         reference, chance = references(wanted, samples, measures, top=top, score=score)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matsweep.core.checks import UserError, within
 from matsweep.core.codec import canonical, plain
@@ -33,7 +33,7 @@ from matsweep.workloads.workload import Groundwork, Machines, Prepared
 
 # JAX takes a second to import, which only those who train need.
 if TYPE_CHECKING:
-    from matsweep.networks.training.loop import Lessons
+    from matsweep.networks.training.loop import Epoch, Lessons
     from matsweep.workloads.network.workload import NetworkInference
 
 TRAINING_VERSION = 1
@@ -43,6 +43,21 @@ _MACHINES = 16
 """Draws of what is unknown of a device, which batches take in turn."""
 
 
+class Hashes(NamedTuple):
+    """Hashes of a training.
+
+    Parameters
+    ----------
+    source : str
+        Of the network and the samples that it is trained on.
+    key : str
+        Of all that decides the trained network, but for machines and times.
+    """
+
+    source: str
+    key: str
+
+
 class NetworkTraining(Groundwork):
     """A network trained with the errors of devices, as an ONNX file.
 
@@ -50,25 +65,26 @@ class NetworkTraining(Groundwork):
     ----------
     workload : NetworkInference
         With training.
+    lessons : Hashes
     machines : Machines
         Whose errors are taken, where the noise is that of devices.
     """
 
     __slots__ = ("key", "machines", "source", "words", "workload")
 
-    def __init__(self, workload: NetworkInference, machines: Machines) -> None:
+    def __init__(self, workload: NetworkInference, lessons: Hashes, machines: Machines) -> None:
         settings = workload.training
         self.workload = workload
-        self.source = workload.facts.source
+        self.source = lessons.source
         name = one_line(Path(workload.model).stem)
         if settings.of_device:
             times = machines.times if settings.time is None else ()
-            parts = (_key(workload), machines.digest, repr(times), str(_MACHINES))
+            parts = (lessons.key, machines.digest, repr(times), str(_MACHINES))
             self.key = _hashed("\0".join(parts))
             self.machines: Machines | None = machines
             self.words = f"training {name} with the errors of {machines.material}"
         else:
-            self.key, self.machines = _key(workload), None
+            self.key, self.machines = lessons.key, None
             self.words = f"training {name} with noise {settings.noise:g}"
 
     def load(self) -> tuple[Network, Lessons]:
@@ -85,13 +101,21 @@ class NetworkTraining(Groundwork):
         """
         return _lessons(self.workload)
 
-    def compute(self, data: tuple[Network, Lessons], *, folder: Path) -> bytes:
+    def compute(
+        self,
+        data: tuple[Network, Lessons],
+        *,
+        folder: Path,
+        progress: Callable[[Epoch], None] | None = None,
+    ) -> bytes:
         """Train the network.
 
         Parameters
         ----------
         data : (Network, Lessons)
         folder : Path
+        progress : callable, optional
+            Called after each epoch.
 
         Returns
         -------
@@ -105,7 +129,10 @@ class NetworkTraining(Groundwork):
         settings = replace(self.workload.training.effective, data=None)
         hardware = () if self.machines is None else self.machines.draw(settings.seed, _MACHINES)
         times = () if self.machines is None else self.machines.times
-        trained = train(network, lessons, settings, hardware=hardware, times=times, folder=folder)
+        trained = train(
+            network, lessons, settings, hardware=hardware, times=times, folder=folder,
+            progress=progress,
+        )  # fmt: skip
         return rewritten(network, trained.parameters, self._facts())
 
     def _facts(self) -> dict[str, str]:
@@ -215,8 +242,8 @@ def _source(workload: NetworkInference) -> tuple[str, Source]:
     return ("data", workload.data) if own is None else ("training.data", own)
 
 
-def lessons_digest(workload: NetworkInference) -> str:
-    """Return the hash of the network and the samples that it is trained on.
+def hashes(workload: NetworkInference) -> Hashes:
+    """Return the hashes of a training, without which none can be found.
 
     Parameters
     ----------
@@ -225,8 +252,18 @@ def lessons_digest(workload: NetworkInference) -> str:
 
     Returns
     -------
-    str
+    Hashes
     """
+    from matsweep.networks.training.loop import VERSION
+
+    source = _source_digest(workload)
+    settings = canonical(replace(workload.training.effective, data=None))
+    facts = (source, settings, TRAINING_VERSION, VERSION, *_versions())
+    return Hashes(source, _hashed(repr(facts)))
+
+
+def _source_digest(workload: NetworkInference) -> str:
+    """Return the hash of the network and the samples that it is trained on."""
     calibrating: tuple[str, Source] = ("data", workload.data)
     if workload.calibration is not None:
         calibrating = ("calibration", workload.calibration)
@@ -265,15 +302,6 @@ def _lessons(workload: NetworkInference) -> tuple[Network, Lessons]:
         output=workload.judged.name,
     )
     return workload.network, lessons
-
-
-def _key(workload: NetworkInference) -> str:
-    """Return the hash of all that decides a training, but for machines and times."""
-    from matsweep.networks.training.loop import VERSION
-
-    settings = canonical(replace(workload.training.effective, data=None))
-    facts = (workload.facts.source, settings, TRAINING_VERSION, VERSION, *_versions())
-    return _hashed(repr(facts))
 
 
 @functools.cache

@@ -40,9 +40,10 @@ from matsweep.workloads.network.run import (
 from matsweep.workloads.network.scores import SCORES
 from matsweep.workloads.network.training import (
     TRAINING_VERSION,
+    Hashes,
     NetworkTraining,
     check_training,
-    lessons_digest,
+    hashes,
 )
 from matsweep.workloads.workload import COSTS, Groundwork, Machines, Workload
 
@@ -65,8 +66,8 @@ class Facts(NamedTuple):
         Whether samples have labels.
     decides : bool
         Whether outputs name a class.
-    source : str
-        Hash of the network and the samples that it is trained on; empty where it is not.
+    lessons : Hashes or None
+        Of the training; None where there is none.
     """
 
     content: str
@@ -74,7 +75,7 @@ class Facts(NamedTuple):
     layers: tuple[str, ...]
     labelled: bool
     decides: bool
-    source: str = ""
+    lessons: Hashes | None = None
 
 
 class _Carrying:
@@ -126,6 +127,7 @@ class NetworkInference(_Carrying, Workload):
     kind: ClassVar[str] = "onnx"
     dimensions: ClassVar[Mapping[str, str]] = {"layer": "weights on tiles, by name"}
     preparing: ClassVar[str] = "running the network in floating point"
+    conditions: ClassVar[tuple[str, ...]] = ("workload.training", "workload.adapt")
 
     model: str
     data: str | Dataset
@@ -199,7 +201,7 @@ class NetworkInference(_Carrying, Workload):
                 contents.append(content("calibration", self.calibration))
             width = self.judged.shape[-1] if len(self.judged.shape) > 1 else 1
             there = labelled("data", self.data)
-            source = "" if self.training.none else lessons_digest(self)
+            lessons = None if self.training.none else hashes(self)
         facts = {
             **plain(self), "version": _VERSION, "numpy": np.__version__,
             "onnxruntime": version("onnxruntime"), "contents": contents,
@@ -211,7 +213,7 @@ class NetworkInference(_Carrying, Workload):
             layers=tuple(weight.name for weight in network_weights(self.network)),
             labelled=there,
             decides=there or width is None or width > 1,
-            source=source,
+            lessons=lessons,
         )
 
     def __getstate__(self) -> tuple[list[Any], Facts]:
@@ -339,9 +341,10 @@ class NetworkInference(_Carrying, Workload):
     @property
     def content(self) -> str:
         """Hash of the network, of all files with samples, and of the version of a training."""
-        if self.training.none:
+        lessons = self.facts.lessons
+        if lessons is None:
             return self.facts.content
-        return _hashed(f"{self.facts.content} {self.facts.source} {TRAINING_VERSION}")
+        return _hashed(f"{self.facts.content} {lessons.source} {TRAINING_VERSION}")
 
     @property
     def key(self) -> str:
@@ -359,7 +362,8 @@ class NetworkInference(_Carrying, Workload):
         -------
         Groundwork or None
         """
-        return None if self.training.none else NetworkTraining(self, machines)
+        lessons = self.facts.lessons
+        return None if lessons is None else NetworkTraining(self, lessons, machines)
 
     def prepare(self) -> PreparedNetwork:
         """Run the network in floating point on samples and on calibration inputs.
