@@ -139,6 +139,7 @@ def _elementwise() -> Iterator[Case]:
     yield case("ThresholdedRelu", X, alpha=0.4)
     yield case("Shrink", X, lambd=0.3, bias=0.2)
     yield case("Gelu", X, opset=20)
+    yield case("Swish", X, opset=24, alpha=0.7)
     yield case("Gelu", X, opset=20, approximate="tanh")
     yield case("IsInf", np.array([np.inf, -np.inf, 1], np.float32), detect_negative=0)
 
@@ -188,9 +189,9 @@ def _shapes() -> Iterator[Case]:
     yield case("ScatterND", X, places, random(2, 4, seed=3), opset=18, reduction="add")
     along = Fixed(np.array([[[0, -1]] * 3] * 2))
     yield case("ScatterElements", X, along, random(2, 3, 2, seed=3), axis=2)
-    yield case(
-        "ScatterElements", X, along, random(2, 3, 2, seed=3), reduction="mul", opset=18, axis=2
-    )
+    factors = random(2, 3, 2, seed=3)
+    yield case("ScatterElements", X, along, factors, reduction="mul", opset=18, axis=2)
+    yield case("Scatter", X, along, factors, opset=9, axis=2)
     lengths = Fixed(np.array([2, 3]))
     yield case("ReverseSequence", X, lengths, batch_axis=0, time_axis=1)
     yield case("ReverseSequence", random(3, 2, 4), lengths)
