@@ -12,7 +12,7 @@ from typing import Annotated, Any, Self
 import numpy as np
 
 from matsweep.core.checks import UserError, positive, whole
-from matsweep.core.codec import Memory, build, canonical, foreign, later, unsaid
+from matsweep.core.codec import Memory, build, canonical, excerpt, foreign, later, unsaid
 from matsweep.core.files import read_content
 from matsweep.core.packages import versions
 from matsweep.core.plausible import Plausible
@@ -25,7 +25,7 @@ from matsweep.devices.dynamics.model import DynamicalModel
 from matsweep.devices.unknown import PARAMETERS, Unknown, drawn_values, with_values
 from matsweep.identification.derivation import Protocol, reading_of, resolve
 from matsweep.machine import Hardware
-from matsweep.workloads import Workload
+from matsweep.workloads import Groundwork, Workload
 
 MODEL_VERSION = 9
 """Version of the model, raised when the code changes a result; part of each identity."""
@@ -269,6 +269,25 @@ class Scenario:
             return np.full((len(realisations), len(PARAMETERS)), np.nan)
         return drawn_values(self.unknown, seed, self.material, realisations)
 
+    @property
+    def groundwork(self) -> Groundwork | None:
+        """Result that must be computed before the candidate can be simulated; None: none."""
+        return self.needs(None)
+
+    def needs(self, memory: Memory | None) -> Groundwork | None:
+        """Return what must be computed before the candidate can be simulated.
+
+        Parameters
+        ----------
+        memory : Memory or None
+            As in `matsweep.core.codec.canonical`.
+
+        Returns
+        -------
+        Groundwork or None
+        """
+        return self.workload.groundwork(CandidateMachines(self, memory))
+
     def with_drawn(self, values: FloatArray) -> Self:
         """Return the scenario of one realisation, with its own device.
 
@@ -290,6 +309,13 @@ class Scenario:
     def identity(self) -> str:
         """The candidate's identity: 32 hexadecimal digits of a hash of all its parameters."""
         return self.identify(None)
+
+    def _measured(self) -> str:
+        """Hash of the device's measurements; empty where there are none."""
+        if self.device.measurements is None:
+            return ""
+        content = read_bytes(self.device.measurements)
+        return hashlib.blake2b(content, digest_size=16).hexdigest()
 
     def foreign(self, memory: Memory | None = None) -> frozenset[type]:
         """Return the classes of its parts from outside matsweep.
@@ -326,10 +352,8 @@ class Scenario:
             for value in (getattr(self, name),)
             if not (came_later and unsaid(Scenario, name, value))
         ]
-        if self.device.measurements is not None:
-            content = read_bytes(self.device.measurements)
-            digest = hashlib.blake2b(content, digest_size=16).hexdigest()
-            pieces.append(f'"measured":"{digest}"')
+        if measured := self._measured():
+            pieces.append(f'"measured":"{measured}"')
         if files := self.workload.content:
             pieces.append(f'"content":"{files}"')
         pieces.append(f'"model_version":{MODEL_VERSION}')
@@ -344,6 +368,81 @@ _WRITTEN = [
     for f in dataclasses.fields(Scenario)
 ]
 """Key in a text, name, and whether a field may have been added later."""
+
+
+_COSTS_ALONE = {
+    "tile": ("read_time", "half_selected", "gates", "packing"),
+    "adc": ("sample_rate", "sharing"),
+}
+"""Fields that change no number of a machine."""
+_PURPOSE = 2**127 + int.from_bytes(hashlib.blake2b(b"groundwork", digest_size=8).digest())
+"""Added to seeds of draws for groundwork: a study's seed is below 2^63."""
+
+
+class CandidateMachines:
+    """The machines of one candidate (`matsweep.workloads.Machines`).
+
+    Parameters
+    ----------
+    scenario : Scenario
+    memory : Memory or None
+        As in `matsweep.core.codec.canonical`; it stays in this process.
+    """
+
+    __slots__ = ("_memory", "scenario")
+
+    def __init__(self, scenario: Scenario, memory: Memory | None = None) -> None:
+        self.scenario = scenario
+        self._memory = memory
+
+    def __reduce__(self) -> tuple[type[CandidateMachines], tuple[Scenario]]:
+        """Pickle the scenario alone."""
+        return type(self), (self.scenario,)
+
+    @property
+    def digest(self) -> str:
+        """Hash of all that decides devices, tiles, converters and wires."""
+        scenario, memory = self.scenario, self._memory
+        wires = "" if isinstance(scenario.wires, Ideal) else scenario.periphery.node
+        parts = [getattr(scenario, name) for name in ("device", "dac", "wires", "unknown")]
+        parts += [scenario.physics, scenario.protocol]
+        texts = [canonical(part, memory) for part in parts]
+        texts += [
+            excerpt(getattr(scenario, name), without, memory)
+            for name, without in _COSTS_ALONE.items()
+        ]
+        texts += [scenario.material, str(wires), scenario._measured(), str(MODEL_VERSION)]
+        texts.append(json.dumps(versions(scenario.foreign(memory)), sort_keys=True))
+        return hashlib.blake2b("\0".join(texts).encode(), digest_size=16).hexdigest()
+
+    @property
+    def material(self) -> str:
+        """Name of the family that their devices are of."""
+        return self.scenario.material
+
+    @property
+    def times(self) -> tuple[float, ...]:
+        """Times of the study, s."""
+        return self.scenario.times
+
+    def draw(self, seed: int, count: int) -> tuple[Hardware, ...]:
+        """Draw machines, with other draws of what is unknown than those of any study.
+
+        Parameters
+        ----------
+        seed : int
+        count : int
+
+        Returns
+        -------
+        tuple of Hardware
+            One where nothing is unknown.
+        """
+        scenario = self.scenario.resolved
+        if not scenario.unknown:
+            return (scenario.hardware,)
+        drawn = scenario.drawn(_PURPOSE + seed, range(count))
+        return tuple(scenario.with_drawn(values).hardware for values in drawn)
 
 
 def read_bytes(path: str) -> bytes:

@@ -13,9 +13,12 @@ from matsweep.ablation.diagnosis import Diagnosis, diagnosed
 from matsweep.ablation.repeats import Bench, at_one_time
 from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, whole
+from matsweep.core.kept import digest
 from matsweep.core.units import engineering
 from matsweep.planning.config import composer
+from matsweep.planning.plan import Laid
 from matsweep.planning.restoring import Restored, restored
+from matsweep.running.groundwork import laid_here
 from matsweep.running.provenance import provenance
 from matsweep.store import Place, open_results
 from matsweep.workloads import Prepared
@@ -85,12 +88,14 @@ def explain(
     workload = built.scenario.workload
     progress(workload.preparing)
     prepared = workload.prepare()
+    laid = laid_here(built.scenario, progress)
+    own = prepared if laid is None else laid.groundwork.applied(prepared, laid.result)
     bench = Bench(
-        scenario=at_one_time(built.scenario, view.chosen_time), prepared=prepared,
+        scenario=at_one_time(built.scenario, view.chosen_time), prepared=own,
         merit=workload.merit, seed=seed, realisations=count,
     )  # fmt: skip
     progress("as it is")
-    notes = _notes(view, row, built, prepared, bench)
+    notes = _notes(view, row, built, prepared, bench, laid)
     ideal = view.reference(view.merit)
     if ideal is None:
         ideal = prepared.reference[view.merit]
@@ -108,13 +113,17 @@ def explain(
     )
 
 
-def _notes(view: View, row: int, built: Restored, prepared: Prepared, bench: Bench) -> list[str]:
+def _notes(
+    view: View, row: int, built: Restored, prepared: Prepared, bench: Bench, laid: Laid | None
+) -> list[str]:
     """Write how far the plain repeat is the stored candidate."""
     now = bench.run(bench.scenario)[bench.merit]
     then = view.realised(view.merit)[row, : len(now)]
     versions = other_versions(view.ds, provenance())
     networks = attribute(view.ds, "networks")
-    digest = networks.get(built.scenario.workload.key)
+    begun = networks.get(built.scenario.workload.key)
+    stored = None if laid is None else attribute(view.ds, "groundwork").get(laid.groundwork.key)
+    other = laid is not None and (stored or {}).get("digest") != digest(laid.result)
     notes = []
     if not built.same:
         command = f" Its command is {c}." if (c := view.ds.attrs.get("command")) else ""
@@ -122,7 +131,7 @@ def _notes(view: View, row: int, built: Restored, prepared: Prepared, bench: Ben
             "The candidate that was built again is not the stored one: the version of the model, "
             f"or a configuration that it comes from, has changed since.{command}"
         )
-    if digest is not None and digest != prepared.digest:
+    if other or (begun is not None and begun != prepared.digest):
         notes.append("The network trains differently here than where the study began.")
     if np.array_equal(now, then):
         notes.append("The plain repeat gives the stored numbers bit for bit.")

@@ -5,6 +5,7 @@ Importing this package registers the accessor ``ds.matsweep``; `matsweep.reporti
 
 from matsweep.analysis.accessor import Results
 from matsweep.analysis.cheapest import cheapest
+from matsweep.analysis.conditions import effects
 from matsweep.analysis.dominance import Sense
 from matsweep.analysis.doubt import doubt
 from matsweep.analysis.explain import why_not
@@ -24,6 +25,7 @@ __all__ = [
     "cheapest",
     "difference",
     "doubt",
+    "effects",
     "grid",
     "information",
     "pareto_mask",

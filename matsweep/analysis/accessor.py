@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from matsweep.analysis.best_set import best_set, ranked_in_words
+from matsweep.analysis.conditions import effects
 from matsweep.analysis.dominance import Sense
 from matsweep.analysis.doubt import doubt
 from matsweep.analysis.explain import Explanation, why_not
@@ -27,6 +28,7 @@ from matsweep.analysis.yields import enough, parse_chance, yields
 from matsweep.core.checks import UserError
 
 if TYPE_CHECKING:
+    from matsweep.analysis.conditional import Conditional
     from matsweep.analysis.requirements import Requirements
 
 
@@ -130,6 +132,21 @@ class Results:
         Dataset
         """
         return difference(self._ds, candidate, reference, metric, **options)
+
+    def effects(self, metric: str | None = None, **options: Any) -> xr.Dataset:
+        """Differences that conditions make; see `matsweep.analysis.effects`.
+
+        Parameters
+        ----------
+        metric : str, optional
+        **options : Any
+            Keywords of `effects`.
+
+        Returns
+        -------
+        Dataset
+        """
+        return effects(self._ds, metric, **options)
 
     def select(
         self,
@@ -260,6 +277,23 @@ class Results:
         from matsweep.analysis.requirements import requirements
 
         return requirements(self._ds, target, **options)
+
+    def requirements_by_condition(self, target: str, **options: Any) -> Conditional:
+        """Derive the requirements under each condition; see `matsweep.analysis.conditional`.
+
+        Parameters
+        ----------
+        target : str
+        **options : Any
+            Keywords of `requirements_by_condition`.
+
+        Returns
+        -------
+        Conditional
+        """
+        from matsweep.analysis.conditional import requirements_by_condition
+
+        return requirements_by_condition(self._ds, target, **options)
 
     def stability(self, by: str | None = None, **options: Any) -> xr.Dataset:
         """Probability of each option to be the best; see `matsweep.analysis.stability`.

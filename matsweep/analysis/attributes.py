@@ -157,6 +157,31 @@ def merit(ds: xr.Dataset) -> str:
     return stored if isinstance(stored, str) and stored.strip() else _RANKING
 
 
+def conditions(ds: xr.Dataset) -> list[str]:
+    """Swept settings that are no property of a device, but treatments of the network.
+
+    Parameters
+    ----------
+    ds : Dataset
+
+    Returns
+    -------
+    list of str
+        Names of coordinates along `candidate`; empty where the store states none.
+
+    Raises
+    ------
+    UserError
+        If the attribute `conditions` is no list of names.
+    """
+    stored = decoded(ds, "conditions")
+    if stored is None:
+        return []
+    if not isinstance(stored, list) or not all(isinstance(name, str) for name in stored):
+        raise _unreadable("conditions", "a list of names", ds.attrs["conditions"])
+    return [name for name in parameters(ds) if name in stored]
+
+
 def references(ds: xr.Dataset) -> dict[str, float]:
     """Values that an ideal machine reaches.
 

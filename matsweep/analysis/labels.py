@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+NONE = "none"
+"""Value of a condition that leaves the network as it is, where the configuration has null."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +23,14 @@ class Axis:
         A setting in a sentence; "{}" stands for the value with its unit. Empty: "label of {}".
     plural : str
         The phrase where it differs for values other than 1; empty: the same.
+    values : mapping of str to str
+        Phrases of values that have their own.
     """
 
     label: str
     phrase: str = ""
     plural: str = ""
+    values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 AXES = {
@@ -66,6 +75,24 @@ AXES = {
     "tile.rows": Axis("array rows", "arrays of {} rows"),
     "tile.weight_bits": Axis("weight bits", "weights of {} bits"),
     "wires": Axis("wires", "{} wires"),
+    "workload.adapt": Axis(
+        "adaptation of the network",
+        "{} adapted",
+        values={
+            NONE: "no adaptation",
+            "statistics": "statistics adapted",
+            "last_layer": "the last layer adapted",
+        },
+    ),
+    "workload.training.noise": Axis(
+        "noise of training",
+        "training at noise {}",
+        values={
+            NONE: "no training",
+            "0": "training without noise",
+            "device": "training on device errors",
+        },
+    ),
 }
 """Parameters by their names in configurations. Others are called by their names.
 
@@ -151,5 +178,34 @@ def setting(name: str, short: str, value: str) -> str:
     if name not in AXES:
         return f"{short.replace('_', ' ')} {value}"
     words = AXES[name]
+    if value in words.values:
+        return words.values[value]
     phrase = words.phrase or f"{words.label} of {{}}"
     return (words.plural if words.plural and value != "1" else phrase).format(value)
+
+
+def choice(value: object) -> str:
+    """Write the value of a condition: "none" for null.
+
+    Parameters
+    ----------
+    value : object
+        As in a store, or as in a configuration.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> choice(None), choice("null"), choice(0.0), choice("0.050")
+    ('none', 'none', '0', '0.05')
+    """
+    text = str(value)
+    if value is None or text == "null":
+        return NONE
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return f"{number:.6g}" if math.isfinite(number) else text

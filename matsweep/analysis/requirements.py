@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from matsweep.analysis.attributes import resolve, short_names, sources, spoken
 from matsweep.analysis.checked import Checked
+from matsweep.analysis.conditions import conditions_of
 from matsweep.analysis.families import Family, families
 from matsweep.analysis.levelset import Box, Limit, Search, reach, sobol_points
 from matsweep.analysis.selection import doubts, parse
@@ -59,6 +60,8 @@ class Requirements:
         Whether each fitted candidate (`surrogate.table.points`) meets the target itself.
     failed : int
         Failed candidates, which are not fitted.
+    candidate : int
+        Number of one of the fitted candidates.
     checked : Checked or None
         Results of new candidates at the edges of the region; None: none were simulated.
     """
@@ -80,6 +83,7 @@ class Requirements:
     families: tuple[Family, ...]
     met: NDArray[np.bool_]
     failed: int
+    candidate: int
     checked: Checked | None = None
 
     def probability(self, points: ArrayLike, paired: bool = False) -> Numbers:
@@ -342,10 +346,20 @@ def requirements_of(
     Returns
     -------
     Requirements
+
+    Raises
+    ------
+    UserError
+        If the candidates differ in a condition, under which requirements differ.
     """
     in_range("confidence", confidence, 0.5, 0.9999)
-    view = _of_material(view, material)
+    view = of_material(view, material)
     metric, operator, bound = read_target(view, target)
+    if (several := conditions_of(view)) is not None:
+        raise UserError(
+            f"{' and '.join(several.names)} is a condition, under which requirements differ: take "
+            "requirements_by_condition, or select one value of it"
+        )
     fitted = surrogate_of(view, metric, categorical="refuse", logarithmic=None, seed=seed)
     search = Search(surrogate=fitted, operator=operator, bound=bound, confidence=confidence)
     best = search.best(_reference(fitted, reference))
@@ -371,11 +385,27 @@ def requirements_of(
         families=families(view, search, best, material),
         met=np.asarray(COMPARED[operator](fitted.table.values, bound), dtype=np.bool_),
         failed=view.count("failed"),
+        candidate=int(view.numbers[fitted.table.rows[0]]),
     )
 
 
-def _of_material(view: View, material: str | None) -> View:
-    """Candidates of one material; refuse to mix several."""
+def of_material(view: View, material: str | None) -> View:
+    """Select the candidates of one material; refuse to mix several.
+
+    Parameters
+    ----------
+    view : View
+    material : str or None
+
+    Returns
+    -------
+    View
+
+    Raises
+    ------
+    UserError
+        If it is unknown, or not given where several were swept.
+    """
     if not view.has_materials:
         known = list(sources(view.ds)["materials"])
         if material is not None and material not in known:

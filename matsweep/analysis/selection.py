@@ -15,7 +15,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from matsweep.analysis.attributes import axes, resolve, sources, states
+from matsweep.analysis.attributes import axes, conditions, resolve, sources, states
+from matsweep.analysis.labels import choice
 from matsweep.analysis.pareto import Mask
 from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, near
@@ -316,6 +317,8 @@ def _compare_texts(summary: xr.Dataset, name: str, operator: str, wanted: str) -
     if operator not in ("==", "!="):
         raise UserError(f"{name} holds text: it can only be == or !=, got {operator!r}")
     values = np.asarray(summary[name].values).astype(str)
+    if name in conditions(summary):  # as people see it, and as they typed it
+        values, wanted = np.array([choice(value) for value in values.tolist()]), choice(wanted)
     if not (equal := values == wanted).any():
         _check_known(summary, name, wanted, set(values.tolist()))
     return np.asarray(equal if operator == "==" else ~equal)
@@ -323,7 +326,9 @@ def _compare_texts(summary: xr.Dataset, name: str, operator: str, wanted: str) -
 
 def _check_known(summary: xr.Dataset, name: str, wanted: str, present: set[str]) -> None:
     """Refuse a text that the study never had: a slip of the pen, not an empty answer."""
-    known = present | {str(value) for value in axes(summary).get(name) or ()}
+    stated = axes(summary).get(name) or ()
+    write = choice if name in conditions(summary) else str
+    known = present | {write(value) for value in stated}
     if name == "material":
         known |= set(sources(summary)["materials"])
     if known and wanted not in known and name != "error":

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from matsweep.analysis.attributes import axes, resolve
+from matsweep.analysis.labels import choice
 from matsweep.analysis.shared import separated
 from matsweep.analysis.view import View
 from matsweep.core.checks import UserError, one_of
@@ -219,7 +220,7 @@ def table_of(
             f"nothing differs between the {int(usable.sum())} done candidates: a study of how "
             f"{name} depends on a parameter must sweep one"
         )
-    read = [_parameter(summary, each, usable) for each in names]
+    read = [_parameter(summary, each, usable, chosen=each in view.conditions) for each in names]
     texts = [scale.name for scale, _ in read if scale.levels]
     if texts and categorical == "refuse":
         raise UserError(
@@ -297,11 +298,12 @@ def _swept(view: View, usable: NDArray[np.bool_]) -> list[str]:
 
 
 def _parameter(
-    summary: xr.Dataset, name: str, usable: NDArray[np.bool_]
+    summary: xr.Dataset, name: str, usable: NDArray[np.bool_], *, chosen: bool
 ) -> tuple[Scale, NDArray[np.float64]]:
+    """Scale of a parameter, and its values as numbers; levels where it is `chosen`."""
     values = np.asarray(summary[name].values)
     unit = str(summary[name].attrs.get("units", "1"))
-    if values.dtype.kind in "fiu":
+    if values.dtype.kind in "fiu" and not chosen:
         numbers = values.astype(np.float64)
         kept = numbers[usable]
         if not np.isfinite(kept).all():
@@ -313,7 +315,8 @@ def _parameter(
         return Scale(name=name, low=low, high=high, logarithmic=wide, whole=whole, unit=unit), (
             numbers
         )
-    texts = np.array([str(value) for value in values.tolist()])
+    write = choice if chosen else str
+    texts = np.array([write(value) for value in values.tolist()])
     levels = tuple(dict.fromkeys(texts[usable].tolist()))
     if len(levels) > _LEVELS:
         raise UserError(

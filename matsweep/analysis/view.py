@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from matsweep.analysis.attributes import (
     axes,
     chances,
+    conditions,
     material_label,
     merit,
     numbered,
@@ -178,6 +179,14 @@ class View:
     def varied(self) -> list[str]:
         """Swept parameters, without the material, that differ between candidates."""
         return [name for name in self.parameters if _differs(self.ds[name].values)]
+
+    @cached_property
+    def conditions(self) -> list[str]:
+        """Parameters of the study that are treatments of the network, whether they differ or not.
+
+        See `attributes.conditions`.
+        """
+        return conditions(self.ds)
 
     @cached_property
     def short(self) -> dict[str, str]:

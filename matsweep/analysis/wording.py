@@ -9,7 +9,7 @@ from matsweep.analysis.studytable import Scale
 from matsweep.core.units import engineering
 
 # Endings of parameters that are fractions: printed in percent. Stores keep no unit of parameters.
-_FRACTIONS = ("scale", "cycle_to_cycle", "device_to_device", "read_noise")
+_FRACTIONS = ("scale", "cycle_to_cycle", "device_to_device", "read_noise", "programming_error")
 _SHARES = "device.stuck_at."  # a part of which every number is a fraction
 
 

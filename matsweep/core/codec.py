@@ -16,7 +16,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from matsweep.core.checks import LARGEST, UserError, finite, near, one_of, whole
@@ -322,6 +322,27 @@ def canonical(part: Any, memory: Memory | None = None) -> str:
     if memory is not None:
         memory.texts[id(part)] = known
     return known[1]
+
+
+def excerpt(part: Any, without: Collection[str], memory: Memory | None = None) -> str:
+    """Return the text of a parameter object as `canonical` does, without some of its fields.
+
+    Parameters
+    ----------
+    part : dataclass
+    without : collection of str
+        Names of fields.
+    memory : Memory or None
+        As in `canonical`.
+
+    Returns
+    -------
+    str
+    """
+    canonical(part, memory)
+    pieces = _pieces(part, None) if memory is None else memory.texts[id(part)][2]
+    kept = (piece for name, piece in pieces.items() if piece and name not in without)
+    return "{" + ",".join(kept) + "}"
 
 
 @functools.lru_cache(maxsize=4096)

@@ -1,7 +1,8 @@
 """Log of a study: one JSON object a line, appended to by every run.
 
 Events: ``started`` and ``resumed`` (a run begins), ``phase`` (what it does before its first
-task is done: starting Ray, compiling kernels), ``chunk`` (a task's candidates were written),
+task is done: starting Ray, compiling kernels), ``groundwork`` (a result that candidates share
+is computed, in so many seconds), ``chunk`` (a task's candidates were written),
 ``failed`` (one of them, with its error), ``fold`` (staged parts went into the arrays),
 ``stopped`` (with its reason) and ``finished`` (a run ends). A run that is killed leaves no last
 line. At most one line a chunk and one a failure, so a log grows with tasks and not with candidates.

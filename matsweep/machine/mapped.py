@@ -6,6 +6,8 @@ import dataclasses
 import functools
 from dataclasses import dataclass
 
+import numpy as np
+
 from matsweep.core.slips import refuse_shape
 from matsweep.core.streams import FloatArray
 from matsweep.crossbar import ADC, DAC, MAPPINGS, Layout, Tile, layout, sequence
@@ -75,6 +77,35 @@ class Mapped:
         refuse_shape("x", inputs.shape, "input", self.matrix.inputs)
         return voltages(inputs, self.scale, dac, self.layout)
 
+    def holding(self, weight: FloatArray) -> Mapped:
+        """Return the same tiles with another weight; the converters' full scales stay.
+
+        Parameters
+        ----------
+        weight : (input, output) array
+            Of the same shape and type.
+
+        Returns
+        -------
+        Mapped
+
+        Raises
+        ------
+        ValueError
+            If voltages are sensed: their ranges belong to the weights.
+        """
+        if self.scale.loads is not None:
+            raise ValueError("a matrix whose columns are sensed by voltage must be mapped again")
+        matrix = dataclasses.replace(self.matrix, weight=weight)
+        scale = dataclasses.replace(self.scale, weight=float(np.abs(weight).max()) or 1.0)
+        return dataclasses.replace(
+            self,
+            matrix=matrix,
+            scale=scale,
+            fractions=fractions(weight * weight.dtype.type(1 / scale.weight), self.layout),
+            wanted=_some(matrix.calibration) @ weight,
+        )
+
 
 def map_matrices(matrices: tuple[Matrix, ...], hardware: Hardware) -> tuple[Mapped, ...]:
     """Lay matrices out on tiles and calibrate their converters on their calibration inputs.
@@ -129,7 +160,7 @@ def _one(matrix: Matrix, tile: Tile, dac: DAC, adc: ADC, target: Target) -> Mapp
     weight, inputs = matrix.weight, matrix.calibration
     plan = layout(matrix.inputs, matrix.outputs, tile, target.levels)
     scale = calibrate(weight, inputs, plan, target, tile, dac, adc)
-    some = inputs[:: max(1, len(inputs) // _CALIBRATION_READS)][:_CALIBRATION_READS]
+    some = _some(inputs)
     return Mapped(
         matrix=matrix,
         layout=plan,
@@ -138,3 +169,8 @@ def _one(matrix: Matrix, tile: Tile, dac: DAC, adc: ADC, target: Target) -> Mapp
         calibration=voltages(some, scale, dac, plan),
         wanted=some @ weight,
     )
+
+
+def _some(inputs: FloatArray) -> FloatArray:
+    """Return the calibration inputs that a compensation reads."""
+    return inputs[:: max(1, len(inputs) // _CALIBRATION_READS)][:_CALIBRATION_READS]

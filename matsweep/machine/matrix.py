@@ -244,17 +244,31 @@ _KEPT: WeakKeyDictionary[Matrix, dict[tuple[range, ...], tuple[Matrix, ...]]] = 
 """Packs of matrices that are in use: they hold copies of weights and calibration."""
 
 
+def block_diagonal(blocks: FloatArray) -> FloatArray:
+    """Return the dense matrix of blocks on its diagonal.
+
+    Parameters
+    ----------
+    blocks : (block, input, output) array
+
+    Returns
+    -------
+    (block · input, block · output) array
+    """
+    count, rows, columns = blocks.shape
+    dense = np.zeros((rows * count, columns * count), blocks.dtype)
+    for place, block in enumerate(blocks):
+        dense[place * rows : (place + 1) * rows, place * columns : (place + 1) * columns] = block
+    return dense
+
+
 def _packed(
     matrix: Matrix, packs: tuple[range, ...], usages: tuple[Usage, ...]
 ) -> tuple[Matrix, ...]:
-    _, rows, columns = matrix.weight.shape
+    rows = matrix.weight.shape[1]
     parts = []
     for pack, usage in zip(packs, usages, strict=True):
-        weight = np.zeros((rows * len(pack), columns * len(pack)), matrix.weight.dtype)
-        for place, block in enumerate(matrix.weight[pack.start : pack.stop]):
-            weight[place * rows : (place + 1) * rows, place * columns : (place + 1) * columns] = (
-                block
-            )
+        weight = block_diagonal(matrix.weight[pack.start : pack.stop])
         inputs = slice(rows * pack.start, rows * pack.stop)
         parts.append(
             Matrix(

@@ -10,9 +10,9 @@ from matsweep.core.streams import FloatArray
 from matsweep.crossbar import MAPPINGS, sequence
 from matsweep.crossbar.mapping import IntArray
 from matsweep.machine.aged import AgedDevices
+from matsweep.machine.columns import columns, conversion
 from matsweep.machine.hardware import Hardware
 from matsweep.machine.mapped import Mapped
-from matsweep.machine.product import noise_share
 
 LANES = 16  # columns of a panel, see `matsweep.machine.kernels.sizes`
 
@@ -77,14 +77,7 @@ def panels(aged: AgedDevices) -> Panels:
     -------
     Panels
     """
-    mapped, hardware = aged.mapped, aged.hardware
-    plan, device, adc = mapped.layout, hardware.device, hardware.adc
-    order = sequence(hardware.tile, hardware.dac, adc, signed=mapped.scale.signed)
-    [phase] = order.phases
-    smallest, largest = adc.codes(signed=order.signed)
-    codes = largest / np.asarray(mapped.scale.current)
-    steps = hardware.dac.steps(signed=mapped.scale.signed)
-    volts = 1 / steps  # read voltages of a code
+    plan, device = aged.mapped.layout, aged.hardware.device
     full = plan.row_tiles - plan.short_tiles
     lengths = np.full(plan.row_tiles, plan.tile_inputs)
     lengths[full:] -= 1
@@ -94,46 +87,26 @@ def panels(aged: AgedDevices) -> Panels:
     weights = np.zeros(shape, np.float32)
     variances = np.zeros((0, *shape[1:]) if quiet else shape, np.float32)
     begins = np.zeros((plan.row_tiles, count * LANES), np.float32)
-    errors = aged.errors
-    for tile, length in enumerate(lengths):
-        # Inputs that a tile lacks are its first.
-        devices = aged.conductance[0, tile][:, -length * plan.cells :]
-        through = aged.seen.conductance[0, tile][:, -length * plan.cells :]
-        signed = phase.signed(plan.mapping, through, plan.owner) * (codes / device.g_range * volts)
-        if errors.gain is not None:
-            signed *= errors.gain[0, tile]
-        _lay(signed, plan.cells, weights[tile])
-        if errors.offset is not None:
-            begins[tile, : plan.columns] = errors.offset[0, tile]
-        if quiet:
-            continue
-        origin = aged.programmed[0, tile][:, -length * plan.cells :]
-        sigma = device.read_sigma(devices, aged.time, origin)
-        if not aged.direct:
-            sigma = sigma * noise_share(devices, through, hardware.tile.access_resistance)
-        sigma *= sigma.dtype.type(1 / device.g_range)
-        variance = phase.variance(plan.mapping, np.square(sigma)) * np.square(codes * volts)
-        _lay(variance, plan.cells, variances[tile])
-    unit = np.asarray(mapped.scale.current) / largest * (mapped.scale.weight * mapped.scale.input)
-    scale = np.broadcast_to(unit, plan.columns).reshape(plan.slices, plan.outputs)
+    for tile, own in enumerate(columns(aged)):
+        _lay(own.weights, weights[tile])
+        if own.variances is not None:
+            _lay(own.variances, variances[tile])
+        if own.begins is not None:
+            begins[tile, : plan.columns] = own.begins
+    codes = conversion(aged)
     return Panels(
         tiles=np.concatenate([[0], np.cumsum(lengths)]),
         weights=weights,
         variances=variances,
         begins=begins,
-        scale=scale * plan.worth[:, None],
-        inputs=(
-            np.float32(steps / mapped.scale.input),
-            np.float32(-steps if mapped.scale.signed else 0),
-            np.float32(steps),
-        ),
-        limits=(np.float32(smallest), np.float32(largest), np.float32(adc.noise**2)),
+        scale=codes.scale,
+        inputs=codes.inputs,
+        limits=codes.limits,
     )
 
 
-def _lay(values: FloatArray, cells: int, out: FloatArray) -> None:
-    """Write values (row, column) to panels (panel, input, LANES); rows of an input are added."""
-    summed = values.reshape(-1, cells, values.shape[-1]).sum(axis=1)
-    padded = np.zeros((len(summed), len(out) * LANES), np.float32)
-    padded[:, : summed.shape[1]] = summed
-    out[:, : len(summed)] = padded.reshape(len(summed), -1, LANES).swapaxes(0, 1)
+def _lay(values: FloatArray, out: FloatArray) -> None:
+    """Write values (input, column) to panels (panel, input, LANES)."""
+    padded = np.zeros((len(values), len(out) * LANES), np.float32)
+    padded[:, : values.shape[1]] = values
+    out[:, : len(values)] = padded.reshape(len(values), -1, LANES).swapaxes(0, 1)

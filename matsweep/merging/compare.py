@@ -18,6 +18,9 @@ from matsweep.store import Status, open_results
 _FIXED = ("time", "component", "baseline", "adc_source", "parameter")
 """Dims with the same values in all stores; along others a store may have fewer values."""
 
+_DIGESTS = ("networks", "groundwork")
+"""Attributes with digests of what candidates share, by key."""
+
 _SETTINGS = ("workload", "tile", "wires", "periphery", "adc", "dac")
 """Nodes of the configuration that no material sets."""
 
@@ -61,7 +64,8 @@ def _unlike(first: Source, other: Source) -> str:
     for dim in first.ds.dims:
         if dim != "candidate" and not _dims_fit(first, other, str(dim)):
             return "times" if dim == "time" else str(dim)
-    return _networks_unlike(first, other) or _settings_unlike(first, other)
+    unlike = next((name for name in _DIGESTS if _digests_unlike(name, first, other)), "")
+    return unlike or _settings_unlike(first, other)
 
 
 def _dims_fit(first: Source, other: Source, dim: str) -> bool:
@@ -73,11 +77,9 @@ def _dims_fit(first: Source, other: Source, dim: str) -> bool:
     return same and (dim not in _FIXED or mine.size == theirs.size)
 
 
-def _networks_unlike(first: Source, other: Source) -> str:
-    mine, theirs = (
-        json.loads(str(source.attrs.get("networks", "{}"))) for source in (first, other)
-    )
-    return "networks" if any(mine[key] != theirs[key] for key in set(mine) & set(theirs)) else ""
+def _digests_unlike(name: str, first: Source, other: Source) -> bool:
+    mine, theirs = (json.loads(str(source.attrs.get(name, "{}"))) for source in (first, other))
+    return any(mine[key] != theirs[key] for key in set(mine) & set(theirs))
 
 
 def _settings_unlike(first: Source, other: Source) -> str:

@@ -36,11 +36,12 @@ def merged_attrs(union: Union) -> dict[str, Any]:
         for name in _OF_ORDER:
             facts.pop(name, None)
         facts["axes"] = json.dumps(_axes(union))
-    for name in ("sources", "networks"):
+    for name in ("sources", "networks", "groundwork"):
         if any(name in source.attrs for source in union.sources):
             facts[name] = json.dumps(_joined(union, name))
-    if any("data" in source.attrs for source in union.sources):
-        facts["data"] = json.dumps(_listed(union, "data"))
+    for name in ("data", "conditions"):
+        if any(name in source.attrs for source in union.sources):
+            facts[name] = json.dumps(_listed(union, name))
     for name, read in (("reference", references), ("chance", chances)):
         if best := _best(union, read):
             facts[name] = json.dumps(best, sort_keys=True)

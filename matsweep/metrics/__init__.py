@@ -18,6 +18,7 @@ from matsweep.metrics.latency import LATENCY, LATENCY_BREAKDOWN, THROUGHPUT
 from matsweep.metrics.metric import METRICS, Evaluation, Metric, available, needs
 from matsweep.metrics.network import (
     AGREEMENT,
+    FLOAT_MERIT,
     LAYER,
     LAYER_VMM_ERROR,
     NRMSE,
@@ -59,6 +60,7 @@ METRICS.enter_own(
         NRMSE,
         R2,
         TOKEN_ACCURACY,
+        FLOAT_MERIT,
         ENERGY,
         LATENCY,
         AREA,

@@ -45,6 +45,15 @@ LAYER_VMM_ERROR = _measured(
 )
 NRMSE = _measured("nrmse", "rms error of the outputs, over the deviation of the targets", "lower")
 R2 = _measured("r2", "share of the targets' variance that the outputs explain", "higher")
+FLOAT_MERIT = Metric(
+    name="float_merit",
+    long_name="merit in floating point of a network trained for devices",
+    units="1",
+    better="",
+    dims=(),
+    compute=lambda evaluation: float(evaluation.measures["float_merit"][0]),
+    needs=("float_merit",),
+)
 TOKEN_ACCURACY = _measured(
     "token_accuracy", "share of the tokens of all sequences classified correctly", "higher"
 )

@@ -9,11 +9,11 @@ from matsweep.core.streams import Streams
 from matsweep.machine.hardware import Hardware
 from matsweep.machine.mapped import map_matrices
 from matsweep.machine.matrix import Matrix
-from matsweep.machine.programmed import AgedMatrix, ProgrammedMatrix
+from matsweep.machine.programmed import AgedMatrix
 from matsweep.networks.layer import AnyArray
 from matsweep.networks.matrices import network_weights
 from matsweep.networks.network import Network
-from matsweep.networks.products import Affine, DeviceProduct, Pack, ProgrammedWeight, of_pack
+from matsweep.networks.products import Affine, DeviceProduct, ProgrammedWeight, of_weight
 from matsweep.networks.recording import Counting, run_announced
 
 
@@ -57,22 +57,11 @@ class ProgrammedNetwork:
         mapped = iter(map_matrices(matrices, hardware))
         weights = []
         for weight, matrix in zip(network_weights(network), matrices, strict=True):
-            own, packs = rng.at(f"layer {weight.name}"), list[Pack]()
             parts = matrix.split(hardware.tile, hardware.device.levels)
-            first_input = first_output = 0
-            for number, part in enumerate(parts):
-                last_input, last_output = first_input + part.inputs, first_output + part.outputs
-                packs.append(
-                    Pack(
-                        programmed=ProgrammedMatrix.program(
-                            next(mapped), hardware, rng=of_pack(own, number)
-                        ),
-                        inputs=slice(first_input, last_input),
-                        outputs=slice(first_output, last_output),
-                    )
-                )
-                first_input, first_output = last_input, last_output
-            weights.append(ProgrammedWeight(weight=weight, packs=tuple(packs), rng=own))
+            own = [next(mapped) for _ in parts]
+            weights.append(
+                ProgrammedWeight.program(weight, own, hardware, rng=of_weight(rng, weight))
+            )
         return cls(network=network, weights=tuple(weights), hardware=hardware)
 
     def at(self, time: float, *, power: bool = True) -> AgedNetwork:

@@ -68,6 +68,50 @@ class Traffic(NamedTuple):
     held: int | None = None
 
 
+class Constants(NamedTuple):
+    """Constants of a node that lowers to a layer of given weights and biases.
+
+    Parameters
+    ----------
+    inputs : mapping of int to float32 array
+        By their places among the node's inputs.
+    added : float32 array or None
+        Bias that is added behind the node, where it has no input for it.
+    without : tuple of str
+        Attributes that scale the constants: left out.
+    """
+
+    inputs: Mapping[int, FloatArray]
+    added: FloatArray | None = None
+    without: tuple[str, ...] = ()
+
+
+type Sizes = Sequence[tuple[int, ...] | None]
+"""Shapes of a node's inputs that are constants; None for all others."""
+
+
+def affine(
+    values: FloatArray, bias: FloatArray | None, outputs: int, sizes: Sizes
+) -> dict[int, FloatArray]:
+    """Return the constants of a node whose inputs are x, a weight, and a bias that may be left out.
+
+    Parameters
+    ----------
+    values : array
+    bias : (output,) array or None
+    outputs : int
+    sizes : sequence of tuple of int or None
+
+    Returns
+    -------
+    dict of int to array
+        A node that has a bias keeps one.
+    """
+    if bias is None and len(sizes) > 2 and sizes[2] is not None:
+        bias = np.zeros(outputs, np.float32)
+    return {1: values} if bias is None else {1: values, 2: bias}
+
+
 class Layer(Protocol):
     """A layer whose products lie on tiles.
 

@@ -154,6 +154,23 @@ def _simplified(model: Any) -> tuple[Graph, bytes]:
     return graph, simple.SerializeToString()
 
 
+def typed(model: bytes) -> Graph:
+    """Return a simplified graph with the types and shapes of its tensors.
+
+    Parameters
+    ----------
+    model : bytes
+        Of `Network`.
+
+    Returns
+    -------
+    Graph
+    """
+    loaded = onnx().load_from_string(model)
+    infer(loaded)
+    return _completed(loaded)
+
+
 def _completed(model: Any) -> Graph:
     """Return a graph in which the ranks of all tensors are known, where inputs can be made up."""
     ports = _ports(graph := Graph(model), model.graph.input)
@@ -205,9 +222,7 @@ def _with_free_batch(graph: Graph, model: bytes) -> tuple[Graph, bytes, int | No
     except UserError as error:
         fits, reason = False, str(error)
     if fits:
-        changed = onnx().load_from_string(free)
-        infer(changed)
-        return _completed(changed), free, None
+        return typed(free), free, None
     _check_rows(model, ports, batch)
     return graph, model, batch
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from matsweep.networks.graph import Graph
-from matsweep.networks.layer import Layer
+from matsweep.networks.layer import Constants, Layer, Sizes
 from matsweep.networks.layers import convolution, dense, recurrent, transposed
 
 
@@ -19,21 +19,25 @@ class Lowering(NamedTuple):
         Of the layer.
     lower : function of graph and node
         Returns None for a node that stays digital.
+    constants : function of node, layer and sizes
+        The inverse: constants of the node from which `lower` returns the weights and biases of the
+        layer, where no operation behind it is folded. Sizes are those of its present constants.
     """
 
     kind: str
     lower: Callable[[Graph, Any], Layer | None]
+    constants: Callable[[Any, Layer, Sizes], Constants]
 
 
 LOWERED: Mapping[str, Lowering] = {
-    "Conv": Lowering("convolution", convolution.lower),
-    "ConvTranspose": Lowering("transposed_convolution", transposed.lower),
-    "Einsum": Lowering("dense", dense.lower_einsum),
-    "Gemm": Lowering("dense", dense.lower_gemm),
-    "GRU": Lowering("gru", recurrent.lower),
-    "LSTM": Lowering("lstm", recurrent.lower),
-    "MatMul": Lowering("dense", dense.lower_matmul),
-    "RNN": Lowering("rnn", recurrent.lower),
+    "Conv": Lowering("convolution", convolution.lower, convolution.constants),
+    "ConvTranspose": Lowering("transposed_convolution", transposed.lower, transposed.constants),
+    "Einsum": Lowering("dense", dense.lower_einsum, dense.einsum_constants),
+    "Gemm": Lowering("dense", dense.lower_gemm, dense.gemm_constants),
+    "GRU": Lowering("gru", recurrent.lower, recurrent.constants),
+    "LSTM": Lowering("lstm", recurrent.lower, recurrent.constants),
+    "MatMul": Lowering("dense", dense.lower_matmul, dense.matmul_constants),
+    "RNN": Lowering("rnn", recurrent.lower, recurrent.constants),
 }
 """Operators that tiles compute."""
 

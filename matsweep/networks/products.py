@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from matsweep.core.streams import FloatArray, Streams
+from matsweep.machine.hardware import Hardware
+from matsweep.machine.mapped import Mapped
 from matsweep.machine.programmed import AgedMatrix, ProgrammedMatrix
 from matsweep.machine.windows import Windows
 from matsweep.networks.layer import Weight
@@ -59,6 +61,80 @@ class ProgrammedWeight:
     packs: tuple[Pack, ...]
     rng: Streams
 
+    @classmethod
+    def program(
+        cls, weight: Weight, mapped: Sequence[Mapped], hardware: Hardware, *, rng: Streams
+    ) -> ProgrammedWeight:
+        """Program a weight into devices.
+
+        Parameters
+        ----------
+        weight : Weight
+        mapped : sequence of Mapped
+            Of its packs, in their order.
+        hardware : Hardware
+        rng : Streams
+            Of the weight: `of_weight`.
+
+        Returns
+        -------
+        ProgrammedWeight
+        """
+        packs = list[Pack]()
+        first_input = first_output = 0
+        for number, part in enumerate(mapped):
+            last_input = first_input + part.matrix.inputs
+            last_output = first_output + part.matrix.outputs
+            packs.append(
+                Pack(
+                    programmed=ProgrammedMatrix.program(part, hardware, rng=of_pack(rng, number)),
+                    inputs=slice(first_input, last_input),
+                    outputs=slice(first_output, last_output),
+                )
+            )
+            first_input, first_output = last_input, last_output
+        return cls(weight=weight, packs=tuple(packs), rng=rng)
+
+
+class Part(NamedTuple):
+    """A pack at one time, with what follows its products digitally.
+
+    Parameters
+    ----------
+    aged : AgedMatrix
+    inputs : slice
+        Of the weight.
+    rng : Streams
+        Of its reads.
+    gain : float
+        Factor of the compensations of wires and of drift, part of `scale`.
+    scale, offset : (output,) float32 array, or None
+        None: 1 and 0.
+    """
+
+    aged: AgedMatrix
+    inputs: slice
+    rng: Streams
+    gain: float
+    scale: FloatArray | None
+    offset: FloatArray | None
+
+
+def of_weight(rng: Streams, weight: Weight) -> Streams:
+    """Return the streams of a weight, which belong to its name.
+
+    Parameters
+    ----------
+    rng : Streams
+        Of the network.
+    weight : Weight
+
+    Returns
+    -------
+    Streams
+    """
+    return rng.at(f"layer {weight.name}")
+
 
 def of_pack(rng: Streams, number: int) -> Streams:
     """Return the streams of a pack: of the first those of its weight.
@@ -87,6 +163,8 @@ class DeviceProduct(Counting):
     ----------
     saturated, conversions : float
         Conversions that saturated, and all, so far.
+    parts : tuple of Part
+        Of the weight's packs.
     """
 
     def __init__(
@@ -101,18 +179,19 @@ class DeviceProduct(Counting):
         super().__init__()
         self.weight, self.packs, self.realisation = weight.weight, packs, realisation
         self.saturated = self.conversions = 0.0
-        self._parts = []
+        parts = []
         for number, (pack, aged) in enumerate(zip(weight.packs, packs, strict=True)):
             reads = of_pack(weight.rng, number).at(time)
             gain = _gain(aged, reads, realisation)
-            joined = _joined(pack, realisation, gain, affine, weight.weight.bias)
+            scale, offset = _joined(pack, realisation, gain, affine, weight.weight.bias)
             rng = reads.at(purpose) if purpose else reads
-            self._parts.append((aged, pack.inputs, rng, gain, joined))
+            parts.append(Part(aged, pack.inputs, rng, gain, scale, offset))
+        self.parts = tuple(parts)
 
     @property
     def powered(self) -> tuple[tuple[AgedMatrix, slice], ...]:
         """The matrices on tiles, each with the inputs of the weight that drive it."""
-        return tuple((aged, inputs) for aged, inputs, *_ in self._parts)
+        return tuple((part.aged, part.inputs) for part in self.parts)
 
     def __call__(self, windows: Windows) -> FloatArray:
         """Multiply windows, bias and rectification included."""
@@ -134,7 +213,7 @@ class DeviceProduct(Counting):
         (sample, position, output) array
         """
         parts = []
-        for aged, inputs, rng, gain, (scale, offset) in self._parts:
+        for aged, inputs, rng, gain, scale, offset in self.parts:
             own = windows if len(self.packs) == 1 else windows.part(inputs)
             product = aged.windows_product(
                 own, realisation=self.realisation, sample=self._sample(windows), call=self.call,

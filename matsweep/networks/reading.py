@@ -47,14 +47,36 @@ def read_model(path: Path) -> Any:
         content = read_content(path, most=MOST_BYTES)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+    model = parsed_model(content, str(path))
+    _load_external(model, path)
+    return model
+
+
+def parsed_model(content: bytes, name: str) -> Any:
+    """Parse the content of an ONNX file.
+
+    Parameters
+    ----------
+    content : bytes
+    name : str
+        Of the file, for messages.
+
+    Returns
+    -------
+    onnx.ModelProto
+
+    Raises
+    ------
+    UserError
+        If it is no ONNX or is cut off.
+    """
     model = onnx().ModelProto()
     try:
         model.ParseFromString(content)
     except Exception:
-        raise UserError(f"{path} is not an ONNX file, or is cut off: export it again") from None
+        raise UserError(f"{name} is not an ONNX file, or is cut off: export it again") from None
     if not model.graph.node and not model.graph.output:
-        raise UserError(f"{path} is not an ONNX file: it holds no graph")
-    _load_external(model, path)
+        raise UserError(f"{name} is not an ONNX file: it holds no graph")
     return model
 
 

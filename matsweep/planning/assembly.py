@@ -14,6 +14,7 @@ from matsweep.planning.config import set_path
 from matsweep.planning.designs import Point
 from matsweep.planning.unknowns import Unknowns
 from matsweep.scenario import Scenario
+from matsweep.workloads import Groundwork
 
 DERIVING = ("physics", "protocol")
 """Sections in effect only where the device's source is derived."""
@@ -148,6 +149,19 @@ class Assembly:
         """
         self._foreign |= scenario.foreign(self._memory)
         return scenario.identify(self._memory)
+
+    def groundwork(self, scenario: Scenario) -> Groundwork | None:
+        """Return the groundwork of a scenario built here.
+
+        Parameters
+        ----------
+        scenario : Scenario
+
+        Returns
+        -------
+        Groundwork or None
+        """
+        return scenario.needs(self._memory)
 
     def configuration(self, base: Base, point: Point) -> dict[str, Any]:
         """Return the plain configuration of a point.

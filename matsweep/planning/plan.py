@@ -36,7 +36,7 @@ from matsweep.planning.sizes import Sizes
 from matsweep.planning.swept import ChoiceError, check_axis
 from matsweep.planning.unknowns import Unknowns
 from matsweep.scenario import Scenario
-from matsweep.workloads import Workload
+from matsweep.workloads import Groundwork, Workload
 
 _PARTS = (
     *SECTIONS, "material", "references", "times", "realisations", "seed", "axes", "constraints",
@@ -70,6 +70,22 @@ def joined_names(
     return np.array(list(dict.fromkeys([*known.tolist(), *more.tolist()])))
 
 
+class Laid(NamedTuple):
+    """Groundwork with its result.
+
+    Parameters
+    ----------
+    groundwork : Groundwork
+    result : bytes
+    error : str
+        Why there is no result; empty if there is one.
+    """
+
+    groundwork: Groundwork
+    result: bytes
+    error: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """One point of a design.
@@ -85,6 +101,8 @@ class Candidate:
         Realisations that were simulated before.
     known : mapping of str to array, or None
         Metrics of those realisations.
+    laid : Laid or None
+        Groundwork that it needs; None: none.
     """
 
     position: int
@@ -92,6 +110,7 @@ class Candidate:
     scenario: Scenario
     first: int = 0
     known: Mapping[str, FloatArray] | None = None
+    laid: Laid | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -153,15 +172,41 @@ class Plan:
         """The distinct workloads of the candidates; the configured one before a search asks."""
         if not self.points:
             return [build(Workload, plain_config(self.config)["workload"], "workload")]
-        size, known = self._kept.get("workloads", (-1, []))
+        return self._of_workloads("workloads")
+
+    @property
+    def grounded(self) -> bool:
+        """Whether candidates need groundwork."""
+        return bool(self.points and self._of_workloads("grounded"))
+
+    def _of_workloads(self, name: str) -> list[Any]:
+        """Return the distinct workloads, or the groundwork of one candidate of each."""
+        size, _ = self._kept.get(name, (-1, []))
         if size != len(self.points):  # none is added without its own, as `add` checks each
-            distinct = {}
+            workloads, grounded = {}, {}
             for point in self._distinct("workload"):
-                workload = self.scenario(point).workload
-                distinct[workload.key] = workload
-            known = list(distinct.values())
-            self._kept["workloads"] = len(self.points), known
-        return known
+                scenario = self.scenario(point)
+                workload = scenario.workload
+                workloads[workload.key, workload.measures] = workload
+                if (work := self.groundwork(scenario)) is not None:
+                    grounded[work.key] = work
+            self._kept["workloads"] = len(self.points), list(workloads.values())
+            self._kept["grounded"] = len(self.points), list(grounded.values())
+        return self._kept[name][1]
+
+    def groundwork(self, scenario: Scenario) -> Groundwork | None:
+        """Return the groundwork of a candidate.
+
+        Parameters
+        ----------
+        scenario : Scenario
+            From `scenario`.
+
+        Returns
+        -------
+        Groundwork or None
+        """
+        return self._assembly.groundwork(scenario)
 
     @property
     def preparations(self) -> list[str]:

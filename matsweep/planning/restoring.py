@@ -188,11 +188,23 @@ def _axes(record: Record) -> Iterator[Axis]:
     for name, values in listed:
         if name not in record.values:
             raise UserError(f"the store has no values of its axis {name}: it is damaged")
-        yield Values(name=name, values=(_value(record.values[name], values),))
+        yield Values(name=name, values=(swept_value(record.values[name], values),))
 
 
-def _value(stored: object, listed: object) -> object:
-    """Return a value of an axis as it was swept: columns of several types are stored as texts."""
+def swept_value(stored: object, listed: object) -> object:
+    """Return a value of an axis as it was swept: columns of several types are stored as texts.
+
+    Parameters
+    ----------
+    stored : object
+        Of the coordinate along `candidate`.
+    listed : list or object
+        Values of the axis, where they are known.
+
+    Returns
+    -------
+    object
+    """
     value = stored.item() if isinstance(stored, np.generic) else stored
     for each in listed if isinstance(listed, list) else ():
         if value == each or value == ("null" if each is None else str(each)):

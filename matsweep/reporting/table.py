@@ -17,6 +17,7 @@ from rich.text import Text
 
 from matsweep.analysis.best_set import best_set, ranked_in_words
 from matsweep.analysis.dominance import SENSE, Sense
+from matsweep.analysis.labels import choice
 from matsweep.analysis.objectives import Objectives, directions, judged, order, usual
 from matsweep.analysis.view import Index, View
 from matsweep.core.checks import whole
@@ -201,7 +202,7 @@ def _columns(
     columns = {}
     if view.has_materials:
         columns["material"] = [str(value) for value in view.materials[listed]]
-    columns |= {short: _values(shown[name]) for name, short in view.short.items()}
+    columns |= {short: _settings(view, shown[name]) for name, short in view.short.items()}
     main = [*usual(view), *(directions(view, objectives) if objectives else ())]
     main += list(directions(view, by)) if by else []
     for name in dict.fromkeys(main):
@@ -232,6 +233,13 @@ def _share(shown: xr.Dataset, name: str) -> dict[str, list[str]]:
     if f"{name}_p05" in shown:
         columns["p05 %"] = [_percent(value) for value in shown[f"{name}_p05"].values]
     return columns
+
+
+def _settings(view: View, variable: xr.DataArray) -> list[str]:
+    """Values of a swept parameter."""
+    if str(variable.name) in view.conditions:
+        return [choice(value) for value in variable.values.tolist()]
+    return _values(variable)
 
 
 def _values(variable: xr.DataArray) -> list[str]:

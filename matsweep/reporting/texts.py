@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from matsweep.analysis.labels import choice
 from matsweep.analysis.view import Index, View
 from matsweep.core.units import duration, engineering, factor_of, normal_unit, with_error
 
@@ -45,6 +46,8 @@ def texts(view: View, variable: xr.DataArray) -> list[str]:
     list of str
     """
     values = np.asarray(variable.values)
+    if str(variable.name) in view.conditions:
+        return [choice(value) for value in values.tolist()]
     if values.dtype.kind not in "fiu":
         return [str(value) for value in values]
     unit = str(variable.attrs.get("units", "1"))

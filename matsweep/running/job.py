@@ -13,8 +13,9 @@ import numpy.typing as npt
 from matsweep.core.packages import Package
 from matsweep.core.streams import FloatArray
 from matsweep.metrics import METRICS, available
-from matsweep.planning.plan import Candidate, Plan
+from matsweep.planning.plan import Candidate, Laid, Plan
 from matsweep.running.executors import Executor, Fault
+from matsweep.running.groundwork import Needs
 from matsweep.running.pace import Pace, chunks
 from matsweep.running.places import Indices, Places, gathered, padded
 from matsweep.running.progress import SweepProgress
@@ -41,6 +42,10 @@ class Job:
         The plan's candidates to simulate.
     realisations : int
         Realisations of each after the job.
+    needs : Needs or None
+        Groundwork of the pending candidates; None: none.
+    laid : mapping of str to Laid
+        Its results, by key.
 
     Attributes
     ----------
@@ -53,14 +58,25 @@ class Job:
     rows: Rows
     pending: Rows
     realisations: int
+    needs: Needs | None = None
+    laid: Mapping[str, Laid] = field(default_factory=dict)
     short: list[tuple[int, str]] = field(default_factory=list, init=False)
     _order: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
     _first: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     _block: tuple[int, dict[str, FloatArray]] = (-1, {})
     _places: Places = field(default_factory=lambda: Places(names={}))
+    _laid: list[Laid] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Read the number of realisations that each candidate has."""
+        """Read the number of realisations that each candidate has.
+
+        Those with the same groundwork come one after the other, as each process keeps few.
+        """
+        if self.needs is not None and self.needs.works:
+            order = np.argsort(self.needs.numbers, kind="stable")
+            self.pending = self.pending[order]
+            self.needs = Needs(self.needs.works, self.needs.numbers[order])
+            self._laid = [self.laid[key] for key in self.needs.works]
         self._places = Places.of(self.study.workloads, self.store.path)
         stored = self.store.read(["realisations"], self.rows[self.pending])["realisations"]
         self._first = np.maximum(stored, 0).astype(np.int64)
@@ -125,7 +141,9 @@ class Job:
         """
         number = int(self._order[index])
         first = int(self._first[number])
-        placed = dataclasses.replace(self.study.candidate(index), position=int(self.rows[index]))
+        placed = dataclasses.replace(
+            self.study.candidate(index), position=int(self.rows[index]), laid=self._needed(number)
+        )
         if not first:
             return placed
         places = self._places.indices(placed.scenario.workload)
@@ -134,6 +152,11 @@ class Job:
             for name, values in self._known(number).items()
         }
         return dataclasses.replace(placed, first=first, known=known)
+
+    def _needed(self, number: int) -> Laid | None:
+        """Groundwork of a pending candidate."""
+        place = -1 if self.needs is None else int(self.needs.numbers[number])
+        return None if place < 0 else self._laid[place]
 
     def _known(self, number: int) -> dict[str, FloatArray]:
         """Read a candidate's stored realisations, a block of candidates at a time."""

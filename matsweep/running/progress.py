@@ -18,8 +18,17 @@ from rich.console import Console
 from rich.live import Live
 
 from matsweep.core.journal import Journal
+from matsweep.core.printing import one_line
 from matsweep.core.version import version
-from matsweep.reporting.status import Progress, Rate, line, own_memory, view, workers_memory
+from matsweep.reporting.status import (
+    Progress,
+    Rate,
+    duration,
+    line,
+    own_memory,
+    view,
+    workers_memory,
+)
 from matsweep.running.executors import Executor
 from matsweep.running.work import Outcome
 
@@ -126,6 +135,28 @@ class SweepProgress:
         if phase:
             self._state = dataclasses.replace(self._state, note=phase)
             self._journal.write("phase", name=phase)
+
+    def laid(self, words: str, number: int, total: int, seconds: float, error: str) -> None:
+        """Show and record that a groundwork is computed.
+
+        Parameters
+        ----------
+        words : str
+        number, total : int
+            Of those computed by now, and of all to compute.
+        seconds : float, s
+        error : str
+            Empty if there is a result.
+        """
+        ending = f"failed: {one_line(error)}" if error else f"took {duration(seconds)}"
+        self._console.print(
+            f"{words} {ending} ({number} of {total})", soft_wrap=True, markup=False, highlight=False
+        )
+        facts = {"error": error} if error else {}
+        self._journal.write(
+            "groundwork", words=words, number=number, total=total, seconds=round(seconds, 3),
+            **facts,
+        )  # fmt: skip
 
     def advance(self, outcomes: Sequence[Outcome]) -> None:
         """Count further candidates, whose outcomes are safe in the store.

@@ -174,7 +174,7 @@ def variables(metrics: Any) -> list[Variable]:
 
 def _facts(study: Plan) -> dict[str, Any]:
     """Attributes that describe a study in its store."""
-    return {
+    facts = {
         "study": str(study.config.study),
         "config": kept_yaml(study.config),
         "seed": study.seed,
@@ -186,7 +186,8 @@ def _facts(study: Plan) -> dict[str, Any]:
         "sources": sources(study),
         "converter_costs": json.dumps(converter_costs(study.scenario(study.points[-1]))),
         "provenance": json.dumps(provenance() | _outside(study)),
-    } | without_effect(study)
+    }
+    return facts | without_effect(study) | _conditions(study)
 
 
 def without_effect(study: Plan) -> dict[str, str]:
@@ -203,6 +204,35 @@ def without_effect(study: Plan) -> dict[str, str]:
     """
     sentences = study.unknowns.without_effect(len(study.times))
     return {"without_effect": json.dumps(sentences)} if sentences else {}
+
+
+def _conditions(study: Plan) -> dict[str, str]:
+    """Attribute of the axes that are conditions of a workload; empty if there are none."""
+    paths = {path for each in study.workloads for path in each.conditions}
+    names = [name for name in study.names if is_below(name, paths)]
+    return {"conditions": json.dumps(names)} if names else {}
+
+
+def is_below(name: str, paths: Iterable[str]) -> bool:
+    """Whether a dotted name is one of some paths, or below one.
+
+    Parameters
+    ----------
+    name : str
+    paths : iterable of str
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_below("workload.training.noise", ["workload.training"])
+    True
+    >>> is_below("workload.training_data", ["workload.training"])
+    False
+    """
+    return any(name == path or name.startswith(f"{path}.") for path in paths)
 
 
 def _axes(study: Plan) -> str:

@@ -25,8 +25,9 @@ from matsweep.metrics import METRICS
 from matsweep.planning.config import composer, plain_config
 from matsweep.planning.designs.adaptive import Adaptive, Search, version
 from matsweep.planning.environment import granted
-from matsweep.planning.plan import Plan, plan
+from matsweep.planning.plan import Laid, Plan, plan
 from matsweep.running.executors import NO_PARTS, Executor, LostError, executor
+from matsweep.running.groundwork import Needs, check_laid, lay
 from matsweep.running.job import Job
 from matsweep.running.judgement import (
     assumptions,
@@ -231,6 +232,7 @@ class Run:
     extend: bool = False
     retry_failed: bool = False
     _prepared: dict[str, Prepared] = field(default_factory=dict)
+    _laid: dict[str, Laid] = field(default_factory=dict)
     _sessions: ExitStack = field(default_factory=ExitStack)
     _started: bool = False
     _verified: Parts = NO_PARTS
@@ -397,11 +399,15 @@ class Run:
             if not self._started:
                 progress.begin(self.runner.starting)
             self._start(parts)
+            needs = Needs.of(self.study, pending)
+            lay(needs.works, self._laid, self.runner, progress, parts.packages)
+            check_laid({key: self._laid[key] for key in needs.works}, store)
             progress.begin(first_candidates())
             for number in np.unique(wanted_of).tolist():
+                now_due = wanted_of == number
                 job = Job(
-                    study=self.study, store=store, rows=rows, pending=pending[wanted_of == number],
-                    realisations=number,
+                    study=self.study, store=store, rows=rows, pending=pending[now_due],
+                    realisations=number, needs=needs.only(now_due), laid=self._laid,
                 )  # fmt: skip
                 job.run(self.runner, self._prepared, progress, parts.packages)
                 short += job.short
@@ -431,7 +437,8 @@ class Run:
 
     def _prepare(self) -> None:
         """Prepare the plan's workloads that are not prepared yet."""
-        missing = [each for each in self.study.workloads if each.key not in self._prepared]
+        distinct = {each.key: each for each in self.study.workloads}
+        missing = [each for key, each in distinct.items() if key not in self._prepared]
         for each in missing:
             with self.console.status(each.preparing):
                 self._prepared[each.key] = each.prepare()

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from matsweep.analysis.attributes import axes
 from matsweep.analysis.checked import Checked
 from matsweep.analysis.edges import checked, edge_points
 from matsweep.analysis.requirements import Requirements
@@ -24,6 +25,7 @@ from matsweep.planning.config import composer, plain_config
 from matsweep.planning.designs import Design, Point
 from matsweep.planning.environment import granted
 from matsweep.planning.plan import Plan, plan
+from matsweep.planning.restoring import swept_value
 from matsweep.running.executors import executor
 from matsweep.running.racing import NoRacing
 from matsweep.running.study import Run
@@ -98,7 +100,7 @@ def verified(
     ----------
     store : Place
     required : mapping of str to Requirements
-        By material; "" where none is swept.
+        By any names, such as their material.
     count : int
         Candidates for each.
     time : float [s] or str, optional
@@ -109,7 +111,7 @@ def verified(
     Returns
     -------
     dict of str to Checked
-        Those without a region are missing.
+        By the same names; those without a region are missing.
 
     Raises
     ------
@@ -125,7 +127,7 @@ def verified(
     with composer(folder), granted((), ()):
         study = _study(store, plan(overrides, config_name=config), view)
         candidates = {
-            name: _identities(study, [_point(study, view, name, required[name], p) for p in points])
+            name: _identities(study, [_point(study, view, required[name], p) for p in points])
             for name, points in edges.items()
         }
         beside = place_of(str(store).removesuffix("/").removesuffix(".zarr") + VERIFIED)
@@ -193,18 +195,18 @@ def _study(store: Place, planned: Plan, view: View) -> Plan:
     )
 
 
-def _point(study: Plan, view: View, material: str, required: Requirements, at: Any) -> Point:
+def _point(study: Plan, view: View, required: Requirements, at: Any) -> Point:
     """Point of the design: the parameters of the region, all else as in the fitted candidates."""
-    table = required.surrogate.table
     numbers = {
         scale.name: int(value) if scale.whole else float(value)
-        for scale, value in zip(table.scales, at.tolist(), strict=True)
+        for scale, value in zip(required.surrogate.table.scales, at.tolist(), strict=True)
     }
-    first = int(table.rows[0])
-    if material:
-        first = int(np.flatnonzero(view.done & (view.materials == material))[0])
+    first = int(np.flatnonzero(view.numbers == required.candidate)[0])
+    listed = axes(view.ds)
     return tuple(
-        numbers[axis.name] if axis.name in numbers else view.ds[axis.name].values[first].item()
+        numbers[axis.name]
+        if axis.name in numbers
+        else swept_value(view.ds[axis.name].values[first], listed.get(axis.name))
         for axis in study.axes
     )
 

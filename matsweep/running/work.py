@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from matsweep.core.packages import Package
 from matsweep.core.registry import load_parts
 from matsweep.core.streams import FloatArray
-from matsweep.planning.plan import Candidate
+from matsweep.planning.plan import Candidate, Laid
 from matsweep.running.limits import Limits, MemoryLimitError
 from matsweep.simulate import simulate
 from matsweep.workloads import Prepared
@@ -41,6 +42,10 @@ class Shared:
     metrics: tuple[str, ...]
     limits: Limits = field(default_factory=Limits)
     packages: tuple[Package, ...] = ()
+
+
+class GroundworkError(RuntimeError):
+    """What a candidate needs could not be computed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +112,8 @@ def _evaluate(shared: Shared, candidate: Candidate) -> Outcome:
 
 def _simulate(shared: Shared, candidate: Candidate) -> dict[str, FloatArray]:
     prepared = shared.prepared[candidate.scenario.workload.key]
+    if candidate.laid is not None:
+        prepared = _applied(candidate.laid, prepared)
     return simulate(
         candidate.scenario,
         prepared,
@@ -116,3 +123,26 @@ def _simulate(shared: Shared, candidate: Candidate) -> dict[str, FloatArray]:
         known=candidate.known,
         metrics=shared.metrics,
     )
+
+
+_MOST = 4  # of each process; candidates with the same groundwork come one after the other
+_recent: OrderedDict[tuple[str, str, int], Prepared] = OrderedDict()
+
+
+def _applied(laid: Laid, prepared: Prepared) -> Prepared:
+    """Return what a candidate with groundwork runs on; the last few are kept.
+
+    Raises
+    ------
+    GroundworkError
+        If there is no result.
+    """
+    if laid.error:
+        raise GroundworkError(laid.error)
+    key = laid.groundwork.key, prepared.digest, hash(laid.result)
+    if key not in _recent:
+        _recent[key] = laid.groundwork.applied(prepared, laid.result)
+        while len(_recent) > _MOST:
+            _recent.popitem(last=False)
+    _recent.move_to_end(key)
+    return _recent[key]

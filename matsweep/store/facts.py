@@ -124,6 +124,7 @@ _JSON: Mapping[str, tuple[Rule, str]] = {
     "objectives": (_listed(_text), "a list of texts"),
     "data": (_listed(_text), "a list of texts"),
     "without_effect": (_listed(_text), "a list of texts"),
+    "conditions": (_listed(_text), "a list of texts"),
     "axes": (
         _listed(_fields({"name": _text}, values=_maybe(_listed(_anything)))),
         "a list of axes with name and values",
@@ -154,6 +155,9 @@ _JSON: Mapping[str, tuple[Rule, str]] = {
         "facts on versions and times",
     ),
     "networks": (_mapped(_text), "texts by network"),
+    "groundwork": (
+        _mapped(_fields({"words": _text, "digest": _text})), "words and digests by key"
+    ),
     "reference": (_mapped(_number), "numbers by metric"),
     "chance": (_mapped(_number), "numbers by metric"),
     "merged": (_listed(_mapped(_anything)), "a list of records"),

@@ -92,6 +92,8 @@ class Machines(Protocol):
     ----------
     digest : str
         Hash of all that decides them, without what decides costs alone.
+    material : str
+        Name of the family that their devices are of.
     times : tuple of float, s
         Since programming, at which the study reads the network.
     """
@@ -99,6 +101,10 @@ class Machines(Protocol):
     @property
     def digest(self) -> str:
         """Hash of all that decides them."""
+
+    @property
+    def material(self) -> str:
+        """Name of the family."""
 
     @property
     def times(self) -> tuple[float, ...]:
@@ -213,6 +219,10 @@ class Workload(ABC):
         Sections and parts (``device``, ``device.stuck_at``) whose directions (`core.direction`)
         hold for the merit. None by default: some tasks use noise as a resource, such as a search by
         stochastic dynamics.
+    conditions : tuple of str
+        Settings, and parts with all their settings, that are no property of a device but
+        treatments of the network under which devices are compared, such as
+        ``workload.training``. Their values are choices, with or without a number.
     """
 
     __slots__ = ()
@@ -223,6 +233,7 @@ class Workload(ABC):
     dimensions: ClassVar[Mapping[str, str]] = {}
     pulsed: ClassVar[bool] = False
     preparing: ClassVar[str] = "preparing the workload"
+    conditions: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -270,6 +281,8 @@ class Workload(ABC):
 
     def groundwork(self, machines: Machines) -> Groundwork | None:
         """Return what must be computed before a candidate can run; None by default.
+
+        Whether there is any depends on the workload alone, what it is on the machines, too.
 
         Parameters
         ----------

@@ -22,6 +22,8 @@ from matsweep.cli import main
 from matsweep.planning.config import composer
 from matsweep.planning.environment import granted
 from matsweep.planning.plan import plan
+from tests.analysis.test_conditional import under_conditions
+from tests.conditioned import conditioned, stored
 from tests.networks.graphs import lenet
 from tests.own_data import FILES
 
@@ -66,7 +68,11 @@ PLANNED = {
     "wires=ideal,metal": "solves wires, as experiment=wires does",
     "experiment=converters": "has large arrays with wires",
     "experiment=isaac": "has a large network",
+    "experiment=trained": "trains seven networks",
+    "study=trained_once": "trains three networks",
     "study=shipped": "runs larger networks",
+    "study=trained": "trains a network",
+    "experiment=trained_requirements": "trains a network",
     "racing=elimination": "has 64 realisations",
     "store=s3://BUCKET/PREFIX/NAME.zarr": "is for an object store",
     "executor.address=auto": "is for a cluster",
@@ -76,10 +82,12 @@ PLANNED = {
 COMPOSED = {
     r"materials": "composes all families: tests/planning/test_materials.py",
     r"characterize .*": "10 to 20 s each: tests/test_characterization.py",
+    r"train .*": "trains a network: tests/test_train.py",
     r"validate.*": "a minute to an hour: tests/validation",
     r"view .*": "serves until it is stopped: tests/reporting/test_viewing.py",
     r"calibrate sweep.*": "fits models for long: tests/identification/test_loops.py",
     r"report results/activation\.zarr": "of a study that is only planned here",
+    r"report results/trained.*": "draws what it does of others",
     r"report results/(quickstart\.zarr( top=5)?|with_mine\.zarr)": "draws what it does of others",
     r"status s3://BUCKET/.*": "an object store: tests/store/test_objects.py",
 }
@@ -157,6 +165,17 @@ def scored(path):
     np.savez(path, inputs=rng.random((40, 1, 28, 28), np.float32), labels=np.arange(40) % 10)
 
 
+def trained(path):
+    """Write the results of families with and without a training."""
+    merits = {"pcm_gst": (0.90, 0.94), "hfox_vcm": (0.80, 0.96), "sonos": (0.95, 0.95)}
+    stored(conditioned(merits, own=0.004), path)
+
+
+def requiring(path):
+    """Write results over two parameters with and without a training."""
+    stored(under_conditions(noise=0.004), path)
+
+
 def rows_of_saltelli(path):
     words = [
         "-m",
@@ -176,15 +195,22 @@ SUPPLIED = {
         "test.npz": scored,
     },
     "docs/calibration.md": {"measured.csv": measured, "bake.csv": baked, "cycling.csv": cycled},
-    "docs/choosing.md": {"results/quickstart.zarr": "quickstart"},
+    "docs/choosing.md": {"results/quickstart.zarr": "quickstart", "results/trained.zarr": trained},
     "docs/costs.md": {"results/converters.zarr": "quickstart"},
     "docs/designs.md": {"results/which.zarr": rows_of_saltelli},
     "docs/gallery.md": {"results/quickstart.zarr": "quickstart"},
     "docs/learning.md": FILES,
     "docs/networks.md": {"net.onnx": exported, "test.npz": scored},
     "docs/notebooks.md": {"results/quickstart.zarr": "quickstart"},
-    "docs/requirements.md": {"results/quickstart.zarr": "quickstart"},
+    "docs/requirements.md": {
+        "results/quickstart.zarr": "quickstart",
+        "results/trained_requirements.zarr": requiring,
+    },
     "docs/running.md": {"here/noise.zarr": "quickstart", "there/noise.zarr": "quickstart"},
+    "docs/training.md": {
+        "results/trained_once.zarr": "quickstart",
+        "results/trained.zarr": "quickstart",
+    },
     "docs/tutorial.md": {"results/quickstart.zarr": "quickstart"},
     "docs/trust.md": {"theirs/experiment/their_study.yaml": received},
     "docs/wires.md": {"results/wires.zarr": wired},

@@ -99,6 +99,16 @@ EXPERIMENTS = {
         "adc.bits=4,8",
     ),
     "limits": (*PERCEPTRON, TWO, "design.samples=2"),
+    # Few steps: a training, too, amplifies the rounding of its first numbers.
+    "trained": (
+        TWO, "material=pcm_joshi", "workload.training.noise=null,device",
+        "workload.training.epochs=1", "workload.training.batch=1000", "workload.test_samples=50",
+    ),
+    # Without its training: that has the same bits on one kind of machine only.
+    "trained_requirements": (
+        TWO, "workload.test_samples=30", "workload.training.noise=null", "device.read_noise=0.2",
+        "device.programming_error=0.0,0.1",
+    ),
     "wires": (
         *DEEPER, TWO, "material=taox_vcm,pcm_gst", "tile.rows=32", "periphery.node=6.5e-8,7.0e-9",
     ),

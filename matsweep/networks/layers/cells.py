@@ -1,4 +1,4 @@
-"""Cells of recurrent layers: one step from a state to the next."""
+"""Cells of recurrent layers: one step from a state to the next, in NumPy or JAX."""
 
 from __future__ import annotations
 
@@ -90,19 +90,20 @@ def sigmoid(x: FloatArray) -> FloatArray:
     array
     """
     half = np.float32(0.5)
-    result = x * half
-    np.tanh(result, out=result)
+    result = _tanh(x * half)
     result *= half
     result += half
     return result
 
 
 def _rectify(x: FloatArray) -> FloatArray:
-    return np.maximum(x, np.float32(0))
+    result: FloatArray = x.__array_namespace__().maximum(x, np.float32(0))
+    return result
 
 
 def _tanh(x: FloatArray) -> FloatArray:
-    return np.asarray(np.tanh(x), np.float32)
+    result: FloatArray = x.__array_namespace__().tanh(x)
+    return result
 
 
 FUNCTIONS: Mapping[str, Callable[[FloatArray], FloatArray]] = {
@@ -165,15 +166,15 @@ class GRUCell:
                 ("recurrent", recurrent[:, :split], None),
                 ("candidate", recurrent[:, split:], None),
             ]
-        late = np.where(np.arange(len(bias)) < split, 0, bias_r).astype(np.float32)
-        return bias + bias_r - late, [("recurrent", recurrent, late if late.any() else None)]
+        return bias, [("recurrent", recurrent, bias_r if bias_r.any() else None)]
 
     def step(self, x: FloatArray, state: State, products: Sequence[Product]) -> State:
         """Return the next hidden values; gates in the order z, r, g."""
         (h,) = state
         split = 2 * h.shape[1]
         product = products[0](h)
-        z, r = np.split(sigmoid(product[:, :split] + x[:, :split]), 2, axis=1)
+        opened = sigmoid(product[:, :split] + x[:, :split])
+        z, r = opened[:, : h.shape[1]], opened[:, h.shape[1] :]
         inner = products[1](r * h) if self.before else r * product[:, split:]
         g = _tanh(inner + x[:, split:])
         return (g + z * (h - g),)

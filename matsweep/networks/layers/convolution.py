@@ -13,7 +13,16 @@ from matsweep.core.streams import FloatArray
 from matsweep.machine.windows import Windows
 from matsweep.networks.folding import fold
 from matsweep.networks.graph import Graph, attributes
-from matsweep.networks.layer import AnyArray, Layer, Multiply, Traffic, Weight
+from matsweep.networks.layer import (
+    AnyArray,
+    Constants,
+    Layer,
+    Multiply,
+    Sizes,
+    Traffic,
+    Weight,
+    affine,
+)
 from matsweep.networks.layers.grid import Kernel, grid, padded
 
 
@@ -140,3 +149,23 @@ def lower(graph: Graph, node: Any) -> Layer | None:
         weights=(weight,),
         kernel=placed,
     )
+
+
+def constants(node: Any, layer: Layer, sizes: Sizes) -> Constants:
+    """Return the kernel (output, channel, *kernel position), and the bias.
+
+    Parameters
+    ----------
+    node : onnx.NodeProto
+    layer : Layer
+    sizes : sequence of tuple of int or None
+
+    Returns
+    -------
+    Constants
+    """
+    [weight] = layer.weights
+    outputs, channels, *taps = cast(tuple[int, ...], sizes[1])
+    values = weight.values.reshape(weight.blocks, -1, outputs // weight.blocks)
+    kernel = np.swapaxes(values, 1, 2).reshape(outputs, *taps, channels)
+    return Constants(affine(np.moveaxis(kernel, -1, 1), weight.bias, outputs, sizes))

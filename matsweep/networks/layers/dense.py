@@ -13,7 +13,16 @@ from matsweep.core.streams import FloatArray
 from matsweep.machine.windows import vectors
 from matsweep.networks.folding import fold
 from matsweep.networks.graph import Graph, attributes
-from matsweep.networks.layer import AnyArray, Layer, Multiply, Traffic, Weight
+from matsweep.networks.layer import (
+    AnyArray,
+    Constants,
+    Layer,
+    Multiply,
+    Sizes,
+    Traffic,
+    Weight,
+    affine,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -120,6 +129,25 @@ def lower_gemm(graph: Graph, node: Any) -> Layer | None:
     return _dense(graph, node, x, values if alpha == 1 else values * alpha, bias)
 
 
+def gemm_constants(node: Any, layer: Layer, sizes: Sizes) -> Constants:
+    """Return B and C, without α and β.
+
+    Parameters
+    ----------
+    node : onnx.NodeProto
+    layer : Layer
+    sizes : sequence of tuple of int or None
+
+    Returns
+    -------
+    Constants
+    """
+    [weight] = layer.weights
+    values = weight.values.T if attributes(node).get("transB", 0) else weight.values
+    inputs = affine(values, weight.bias, weight.values.shape[1], sizes)
+    return Constants(inputs, without=("alpha", "beta"))
+
+
 def lower_matmul(graph: Graph, node: Any) -> Layer | None:
     """Lower a product of which one operand is a constant matrix.
 
@@ -151,6 +179,25 @@ def lower_matmul(graph: Graph, node: Any) -> Layer | None:
             np.zeros(constant.shape[1], np.float32), order,
         )  # fmt: skip
     return None
+
+
+def matmul_constants(node: Any, layer: Layer, sizes: Sizes) -> Constants:
+    """Return the matrix, on its side, and the bias behind.
+
+    Parameters
+    ----------
+    node : onnx.NodeProto
+    layer : Layer
+    sizes : sequence of tuple of int or None
+
+    Returns
+    -------
+    Constants
+    """
+    [weight] = layer.weights
+    if sizes[1] is not None:
+        return Constants({1: weight.values}, added=weight.bias)
+    return Constants({0: weight.values.T}, None if weight.bias is None else weight.bias[:, None])
 
 
 def lower_einsum(graph: Graph, node: Any) -> Layer | None:
@@ -200,6 +247,29 @@ def lower_einsum(graph: Graph, node: Any) -> Layer | None:
         axes=len(inner),
         shape=shape,
     )
+
+
+def einsum_constants(node: Any, layer: Layer, sizes: Sizes) -> Constants:
+    """Return the constant with its indices in the order of the equation.
+
+    Parameters
+    ----------
+    node : onnx.NodeProto
+    layer : Layer
+    sizes : sequence of tuple of int or None
+
+    Returns
+    -------
+    Constants
+    """
+    operands, _, result = attributes(node)["equation"].replace(" ", "").partition("->")
+    place = 1 if sizes[1] is not None else 0
+    x, w = operands.split(",")[1 - place], operands.split(",")[place]
+    order = [index for index in x if index not in result]
+    order += [index for index in result if index not in x]
+    size = dict(zip(w, cast(tuple[int, ...], sizes[place]), strict=True))
+    values = layer.weights[0].values.reshape([size[index] for index in order])
+    return Constants({place: values.transpose([order.index(index) for index in w])})
 
 
 def _from_left(graph: Graph, node: Any, x: str, values: FloatArray, before: Sequence[int]) -> Dense:

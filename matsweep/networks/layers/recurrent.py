@@ -12,7 +12,7 @@ import numpy as np
 from matsweep.core.streams import FloatArray
 from matsweep.machine.windows import vectors
 from matsweep.networks.graph import Graph, attributes
-from matsweep.networks.layer import AnyArray, Layer, Multiply, Traffic, Weight
+from matsweep.networks.layer import AnyArray, Constants, Layer, Multiply, Sizes, Traffic, Weight
 from matsweep.networks.layers.cells import Cell, GRUCell, LSTMCell, Product, RNNCell, State
 from matsweep.networks.operations import gate_operations
 
@@ -214,6 +214,33 @@ def lower(graph: Graph, node: Any) -> Layer | None:
         given=tuple(named),
         written=tuple(outputs),
     )
+
+
+def constants(node: Any, layer: Layer, sizes: Sizes) -> Constants:
+    """Return W, R and B, each with the directions first.
+
+    Parameters
+    ----------
+    node : onnx.NodeProto
+    layer : Recurrent
+    sizes : sequence of tuple of int or None
+
+    Returns
+    -------
+    Constants
+    """
+    weights, count = layer.weights, len(cast(Recurrent, layer).backward)
+    each = len(weights) // count
+    directions = [weights[place : place + each] for place in range(0, len(weights), each)]
+    w = np.stack([own.values.T for own, *_ in directions])
+    r = np.stack([np.hstack([part.values for part in parts]).T for _, *parts in directions])
+    b = [np.hstack([_bias(own), *map(_bias, parts)]) for own, *parts in directions]
+    held = any(each.bias is not None for each in weights) or (len(sizes) > 3 and sizes[3])
+    return Constants({1: w, 2: r, 3: np.stack(b)} if held else {1: w, 2: r})
+
+
+def _bias(weight: Weight) -> FloatArray:
+    return np.zeros(weight.values.shape[1], np.float32) if weight.bias is None else weight.bias
 
 
 def _prefix(name: str, directions: int, backward: bool) -> str:

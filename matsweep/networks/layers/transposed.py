@@ -14,7 +14,16 @@ from matsweep.core.streams import FloatArray
 from matsweep.machine.windows import vectors
 from matsweep.networks.folding import fold
 from matsweep.networks.graph import Graph, attributes
-from matsweep.networks.layer import AnyArray, Layer, Multiply, Traffic, Weight
+from matsweep.networks.layer import (
+    AnyArray,
+    Constants,
+    Layer,
+    Multiply,
+    Sizes,
+    Traffic,
+    Weight,
+    affine,
+)
 from matsweep.networks.layers.grid import Kernel
 
 
@@ -73,7 +82,7 @@ class TransposedConvolution:
         groups = self.weights[0].blocks
         patches = y.reshape(samples, *spatial, groups, *self.kernel.sizes, -1)
         full = self._sum(patches, tuple(spatial), groups)
-        result = self._cropped(full, tuple(spatial)).reshape(samples, *self._out(spatial), -1)
+        result = self.cropped(full, tuple(spatial)).reshape(samples, *self._out(spatial), -1)
         result = result + self.bias
         if self.rectified:
             np.maximum(result, 0, out=result)
@@ -82,7 +91,7 @@ class TransposedConvolution:
     def _sum(self, patches: FloatArray, spatial: tuple[int, ...], groups: int) -> FloatArray:
         """Add patches into an output with all its borders: (sample, *position, group, channel)."""
         kernel = self.kernel
-        full = np.zeros((len(patches), *self._full(spatial), groups, patches.shape[-1]), np.float32)
+        full = np.zeros((len(patches), *self.full(spatial), groups, patches.shape[-1]), np.float32)
         every: tuple[slice | int, ...] = (slice(None),) * (2 + len(spatial))  # up to groups
         for tap in itertools.product(*map(range, kernel.sizes)):
             starts = [index * step for index, step in zip(tap, kernel.dilations, strict=True)]
@@ -94,8 +103,18 @@ class TransposedConvolution:
             np.add(target, patches[(*every, *tap)], out=target)
         return full
 
-    def _full(self, spatial: Sequence[int]) -> tuple[int, ...]:
-        """Sizes of the output with all borders."""
+    def full(self, spatial: Sequence[int]) -> tuple[int, ...]:
+        """Return the sizes of the output with all its borders.
+
+        Parameters
+        ----------
+        spatial : sequence of int
+            Sizes of the input.
+
+        Returns
+        -------
+        tuple of int
+        """
         return tuple(
             (size - 1) * stride + span + extra
             for size, stride, span, extra in zip(
@@ -104,7 +123,7 @@ class TransposedConvolution:
         )
 
     def _out(self, spatial: Sequence[int]) -> tuple[int, ...]:
-        full = self._full(spatial)
+        full = self.full(spatial)
         if self.sizes is not None:
             return self.sizes
         if self.kernel.same:
@@ -113,8 +132,20 @@ class TransposedConvolution:
         borders = zip(full, self.kernel.before, self.kernel.after, strict=True)
         return tuple(size - before - after for size, before, after in borders)
 
-    def _cropped(self, full: FloatArray, spatial: tuple[int, ...]) -> FloatArray:
-        """Cut borders off; where an output is larger than all patches, zeros follow."""
+    def cropped(self, full: FloatArray, spatial: Sequence[int]) -> FloatArray:
+        """Cut borders off; where an output is larger than all patches, zeros follow.
+
+        Parameters
+        ----------
+        full : (sample, *position, group, channel) array of NumPy or JAX
+            The sum of patches with all its borders.
+        spatial : sequence of int
+            Sizes of the input.
+
+        Returns
+        -------
+        (sample, *position, group, channel) array
+        """
         out = self._out(spatial)
         places = [slice(None)]
         for axis, size in enumerate(out):
@@ -126,7 +157,7 @@ class TransposedConvolution:
         result = full[tuple(places)]
         lack = [(0, size - got) for size, got in zip(out, result.shape[1:-2], strict=True)]
         if any(after for _, after in lack):
-            result = np.pad(result, [(0, 0), *lack, (0, 0), (0, 0)])
+            result = result.__array_namespace__().pad(result, [(0, 0), *lack, (0, 0), (0, 0)])
         return result
 
     def traffic(self, shapes: Sequence[tuple[int, ...]]) -> tuple[Traffic, ...]:
@@ -206,3 +237,22 @@ def lower(graph: Graph, node: Any) -> Layer | None:
         bias=(folded.shift + (0 if bias is None else bias * folded.scale)).astype(np.float32),
         rectified=folded.rectified,
     )
+
+
+def constants(node: Any, layer: Layer, sizes: Sizes) -> Constants:
+    """Return the kernel (channel, output, *kernel position), and the bias.
+
+    Parameters
+    ----------
+    node : onnx.NodeProto
+    layer : TransposedConvolution
+    sizes : sequence of tuple of int or None
+
+    Returns
+    -------
+    Constants
+    """
+    bias = cast(TransposedConvolution, layer).bias
+    inputs, each, *taps = cast(tuple[int, ...], sizes[1])
+    kernel = np.moveaxis(layer.weights[0].values.reshape(inputs, *taps, each), -1, 1)
+    return Constants(affine(kernel, bias if bias.any() else None, len(bias), sizes))

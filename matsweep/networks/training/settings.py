@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from matsweep.core.checks import UserError, in_range, non_negative, positive, whole
@@ -78,7 +78,7 @@ class Training:
         if isinstance(self.noise, str) and self.noise != DEVICE:
             raise UserError(f'noise must be a number, "{DEVICE}" or null, got {self.noise!r}')
         if self.noise is not None and not isinstance(self.noise, str):
-            non_negative("noise", self.noise)
+            in_range("noise", self.noise, 0.0, 1.0)
         if self.time is not None:
             positive("time", self.time, "s")
         whole("epochs", self.epochs, low=1)
@@ -105,3 +105,16 @@ class Training:
     def of_device(self) -> bool:
         """Whether errors are those of the candidate's devices."""
         return self.noise == DEVICE
+
+    @property
+    def effective(self) -> Training:
+        """The same training, with defaults for settings that have no effect in it."""
+        start = Training()
+        if self.none:
+            return start
+        unused = ["input_bits", "output_bits", "input_noise", "output_noise"]
+        if not self.of_device:
+            unused = ["time"]
+        if not self.distillation:
+            unused.append("temperature")
+        return replace(self, **{name: getattr(start, name) for name in unused})

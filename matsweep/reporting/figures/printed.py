@@ -49,6 +49,7 @@ _FOOT, _LEADING = 22.0, 4.0  # mm, of the rest of a panel, and of a line of the 
 _NARROW_PANEL = 0.62  # height of a panel there, over the width
 _LINES = {"": "none", "solid": "solid", "dash": (0, (4, 2)), "dot": (0, (1, 1.5)),
           "dashdot": (0, (5, 1.5, 1, 1.5))}  # fmt: skip
+_CONTOURS = {"solid": "solid", "dashdot": "dashdot", "dot": "dotted"}
 _BEHIND = {"facecolor": "white", "alpha": 0.85, "linewidth": 0, "pad": 0.6}
 _HALO = [withStroke(linewidth=2.6, foreground="white")]
 _CUT: dict[str, Any] = {
@@ -268,8 +269,7 @@ def _mark(axes: Axes, mark: m.Mark, order: float, *, clipped: bool) -> Any:
             if there:
                 axes.contour(mark.x, mark.y, mark.values, levels=there, colors=mark.look.colour,
                              linewidths=mark.look.width, zorder=order,
-                             linestyles="solid" if mark.look.line == "solid" else "dashed",
-                             )  # fmt: skip
+                             linestyles=_CONTOURS.get(mark.look.line, "dashed"))  # fmt: skip
         case m.Text():
             side, offset = _ANCHORS[mark.anchor]
             axes.annotate(mark.text, (mark.x, mark.y), xytext=(offset, 0), ha=side, va="center",
@@ -308,9 +308,11 @@ def _edge(look: m.Look) -> dict[str, Any]:
 
 
 def _line(look: m.Look) -> dict[str, Any]:
+    hollow = {"markerfacecolor": "white", "markeredgecolor": look.colour, "markeredgewidth": 1.0}
     return {"color": look.colour, "linewidth": look.width, "linestyle": _LINES[look.line],
             "alpha": look.opacity, "marker": look.marker or None, "markersize": look.size,
-            "markeredgecolor": "white", "markeredgewidth": 0.5}  # fmt: skip
+            "markeredgecolor": "white", "markeredgewidth": 0.5,
+            **(hollow if look.hollow else {})}  # fmt: skip
 
 
 def _guide(axes: Axes, mark: m.Guide, order: float) -> None:

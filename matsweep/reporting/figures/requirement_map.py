@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -91,17 +91,16 @@ def requirement_picture(
     across, up = scales[drawn[0]], scales[drawn[1]] if len(drawn) == 2 else None
     marks = _line(found, across) if up is None else _map(found, across, up)
     marks += _candidates(found, across, up) + _families(found, across, up, materials)
-    vertical = _metric_axis(found) if up is None else _axis(up, short)
-    panel = m.Panel(x=_axis(across, short), y=vertical, marks=tuple(marks),
+    vertical = metric_axis(found) if up is None else parameter_axis(up, found)
+    panel = m.Panel(x=parameter_axis(across, found), y=vertical, marks=tuple(marks),
                   title=_heading(found, *drawn))  # fmt: skip
-    others = [f"{short[n]} {quantity(scales[n], v)}" for n, v in found.best.items()
-              if n not in drawn]  # fmt: skip
+    others = settings_text(found, drawn)
     caption = "The fitted mean with two deviations; dashed: the target."
     if up is not None:
         c = 100 * found.confidence
         caption = "Probability that the fitted mean meets the target; solid: 50 %, dashed: "
         caption += f"{100 - c:.3g} and {c:.3g} %."
-    caption += f" All else at its best: {', '.join(others)}." if others else ""
+    caption += f" All else at its best: {others}." if others else ""
     near = near_slice(found, drawn)
     if not near.all():
         caption += (
@@ -314,11 +313,55 @@ def _metric(found: Requirements, value: float) -> str:
     return f"{100 * value:.4g} %" if share else f"{value:.4g} {found.unit}".removesuffix(" 1")
 
 
-def _metric_axis(found: Requirements) -> m.Axis:
+def metric_axis(found: Requirements) -> m.Axis:
+    """Axis of the metric of the target.
+
+    Parameters
+    ----------
+    found : Requirements
+
+    Returns
+    -------
+    Axis
+    """
     return m.Axis(title=found.metric, unit=found.unit, percent=found.surrogate.table.share,
                 logarithmic=found.surrogate.logarithmic)  # fmt: skip
 
 
-def _axis(scale: Scale, short: dict[str, str]) -> m.Axis:
+def parameter_axis(scale: Scale, found: Requirements) -> m.Axis:
+    """Axis of a swept parameter.
+
+    Parameters
+    ----------
+    scale : Scale
+        Of the parameter.
+    found : Requirements
+        Whose parameters have names that differ.
+
+    Returns
+    -------
+    Axis
+    """
+    short = _short({each.name: each for each in found.surrogate.table.scales})
     return m.Axis(title=short[scale.name], unit=scale.unit, percent=is_fraction(scale),
                 logarithmic=scale.logarithmic, whole=scale.whole)  # fmt: skip
+
+
+def settings_text(found: Requirements, drawn: Sequence[str]) -> str:
+    """Write the best values of the parameters that are not drawn.
+
+    Parameters
+    ----------
+    found : Requirements
+    drawn : sequence of str
+
+    Returns
+    -------
+    str
+        Empty where all are drawn.
+    """
+    scales = {scale.name: scale for scale in found.surrogate.table.scales}
+    short = _short(scales)
+    return ", ".join(
+        f"{short[n]} {quantity(scales[n], v)}" for n, v in found.best.items() if n not in drawn
+    )

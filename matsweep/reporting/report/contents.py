@@ -30,11 +30,13 @@ from matsweep.analysis.basis import (
     unsure_of,
     without_effect,
 )
+from matsweep.analysis.labels import choice
 from matsweep.core.printing import counted, printable
 from matsweep.core.units import duration, engineering
 from matsweep.reporting.adc_sources import band, staying
 from matsweep.reporting.programming import stuck, unprogrammed
 from matsweep.reporting.report.circuits import circuits
+from matsweep.reporting.report.conditions import conditions
 from matsweep.reporting.report.decision import certainty, matters, required
 from matsweep.reporting.report.document import (
     Block,
@@ -537,6 +539,8 @@ def _swept(study: Study) -> list[tuple[str, str]]:
         if listed is None and name in study.view.summary.coords:
             listed = np.unique(np.asarray(study.view.summary[name].values)).tolist()
         values = listed or []
+        if name in study.view.conditions:
+            values = [choice(value) for value in values]
         numbers = all(isinstance(value, (int, float)) for value in values)
         if len(values) > _MOST_VALUES and numbers:
             text = f"{_value(min(values))} to {_value(max(values))}, {len(values):,} values"
@@ -621,6 +625,7 @@ SECTIONS: tuple[Callable[[Study], Section | None], ...] = (
     pictures,
     question,
     best,
+    conditions,
     certainty,
     candidates,
     circuits,

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 
+from matsweep.analysis.conditional import Conditional
 from matsweep.analysis.influence import in_words
 from matsweep.analysis.settled import NONE
 from matsweep.analysis.stability import stability_of
 from matsweep.core.checks import UserError
 from matsweep.core.units import rounded
 from matsweep.reporting.choice import between, counted, undecided
+from matsweep.reporting.figures.conditional_map import conditional_picture
+from matsweep.reporting.figures.labels import capital
 from matsweep.reporting.figures.requirement_map import requirement_picture
 from matsweep.reporting.figures.sensitivity_bars import sensitivity_picture
 from matsweep.reporting.report.document import Block, Item, Items, Paragraph, Section, Table
@@ -94,14 +97,21 @@ def _required(study: Study) -> Iterator[Block]:
     for number, (material, requirements) in enumerate(study.required.items()):
         if material:
             yield Paragraph(text=f"{material}:")
+        saved, name = study.pictures.get(required_name(material)), f"required_{number}"
         if isinstance(requirements, UserError):
             yield Paragraph(text=f"Unknown: {requirements}.")
+        elif isinstance(requirements, Conditional):
+            yield Items(items=tuple(Item(text=line) for line in requirements.lines()))
+            yield figure(conditional_picture(requirements, name=name), saved)
+            for condition, each in zip(requirements.conditions, requirements.required, strict=True):
+                yield Paragraph(text=f"{capital(condition.words)}:")
+                yield Items(items=tuple(Item(text=line) for line in each.specification()))
         else:
             yield Items(items=tuple(Item(text=line) for line in requirements.specification()))
             picture = requirement_picture(
-                requirements, name=f"required_{number}", materials=study.view.all_materials
+                requirements, name=name, materials=study.view.all_materials
             )
-            yield figure(picture, study.pictures.get(required_name(material)))
+            yield figure(picture, saved)
 
 
 def matters(study: Study) -> Section | None:

@@ -10,12 +10,15 @@ from typing import Any
 
 import xarray as xr
 
+from matsweep.analysis.conditional import Conditional
 from matsweep.analysis.objectives import MAIN, weighed
 from matsweep.analysis.requirements import Requirements
 from matsweep.core.checks import UserError
 from matsweep.reporting.bibtex import bibtex
 from matsweep.reporting.figures import printed
 from matsweep.reporting.figures.breakdown import cheapest_picture
+from matsweep.reporting.figures.conditional_map import conditional_picture
+from matsweep.reporting.figures.conditions import conditions_picture
 from matsweep.reporting.figures.course import course_name, course_picture
 from matsweep.reporting.figures.distribution import distribution_picture
 from matsweep.reporting.figures.marks import Picture
@@ -57,11 +60,15 @@ def draw(study: Study, folder: Path) -> tuple[list[Path], list[str]]:
         drawn["distribution"] = partial(distribution_picture, view)
     if study.ranked.size > 1:
         drawn["parallel"] = partial(parallel_picture, view, study.objectives)
+    if study.changes:
+        drawn["conditions"] = partial(conditions_picture, view, study.changes)
     for material, requirements in study.required.items():
         if isinstance(requirements, Requirements):
             drawn[required_name(material)] = partial(
                 requirement_picture, requirements, materials=view.all_materials
             )
+        elif isinstance(requirements, Conditional):
+            drawn[required_name(material)] = partial(conditional_picture, requirements)
     if isinstance(influence := study.influence, xr.Dataset):
         drawn["sensitivity"] = partial(sensitivity_picture, influence)
     written: list[Path] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +12,8 @@ import xarray as xr
 from matsweep.analysis.attributes import resolve
 from matsweep.analysis.best_set import best_set
 from matsweep.analysis.checked import Checked
+from matsweep.analysis.conditional import Conditional, conditional_of
+from matsweep.analysis.conditions import Condition
 from matsweep.analysis.objectives import (
     MAIN,
     PHYSICAL,
@@ -23,13 +25,15 @@ from matsweep.analysis.objectives import (
 )
 from matsweep.analysis.pareto import Mask
 from matsweep.analysis.requirements import Requirements, read_target, requirements_of
+from matsweep.analysis.reranking import Reranking, rerankings
 from matsweep.analysis.selection import parse
 from matsweep.analysis.sensitivity import sensitivity_of
 from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError
+from matsweep.reporting.figures.conditions import CLEAN
 
 type Check = Callable[[Mapping[str, Requirements]], Mapping[str, Checked]]
-"""Results of new candidates at the edges of the regions of requirements, by material."""
+"""Results of new candidates at the edges of the regions of requirements, by the same names."""
 
 # Above this number of candidates only the deciding metrics are read: reading the others takes
 # longer than everything else.
@@ -38,6 +42,7 @@ _ALWAYS = (
     *MAIN, *PHYSICAL, *TRAINED, "status", "error", "realisations", "baseline_energy",
     "energy_breakdown", "energy_by_source", "training_energy_by_source", "programming_error",
     "missed_devices", "pulse_noise", "pulse_step", "write_tolerance", "unknown", "adc_saturation",
+    CLEAN,
 )  # fmt: skip
 
 
@@ -68,11 +73,13 @@ class Study:
         Command that computes failed candidates again.
     target : str
         Constraint on a metric that devices were asked to meet; empty: none.
-    required : mapping of str to Requirements or UserError
-        Requirements for the target by material ("" where no material was swept), or why they are
-        unknown.
+    required : mapping of str to Requirements, Conditional or UserError
+        Requirements for the target by material ("" where no material was swept), under each
+        condition where the study has some, or why they are unknown.
     influence : Dataset, UserError or None
         Sensitivity indices, if they were asked for, or why they are unknown.
+    changes : tuple of Reranking
+        Each condition against the baseline; empty where the study has none.
     """
 
     view: View
@@ -86,8 +93,9 @@ class Study:
     pictures: Mapping[str, Path]
     rerun: str
     target: str
-    required: Mapping[str, Requirements | UserError]
+    required: Mapping[str, Requirements | Conditional | UserError]
     influence: xr.Dataset | UserError | None
+    changes: tuple[Reranking, ...] = ()
 
     def best_of_each(self) -> Index:
         """Best candidate of each material, in the materials' order.
@@ -160,22 +168,53 @@ def studied(
         target=target,
         required=_required(view, target, check) if target else {},
         influence=_influence(view, next(iter(ranked_by), view.merit)) if sensitivity else None,
+        changes=rerankings(view),
     )
 
 
-def _required(view: View, target: str, check: Check | None) -> dict[str, Requirements | UserError]:
+def _required(
+    view: View, target: str, check: Check | None
+) -> dict[str, Requirements | Conditional | UserError]:
     """Derive the requirements of each material, or why they are unknown, and check them."""
     names = view.present(view.done)
-    requirements: dict[str, Requirements | UserError] = {}
+    requirements: dict[str, Requirements | Conditional | UserError] = {}
     for name in names if len(names) > 1 else [""]:
         try:
-            requirements[name] = requirements_of(view, target, material=name or None)
+            requirements[name] = conditional_of(
+                view, target, material=name or None
+            ) or requirements_of(view, target, material=name or None)
         except UserError as error:
             requirements[name] = error
-    derived = {n: each for n, each in requirements.items() if isinstance(each, Requirements)}
-    for name, result in (check(derived) if check is not None else {}).items():
-        requirements[name] = replace(derived[name], checked=result)
+    if check is None:
+        return requirements
+    derived = dict(_single(requirements))
+    results = check(derived)
+    for name, each in requirements.items():
+        if isinstance(each, Requirements) and name in results:
+            requirements[name] = replace(each, checked=results[name])
+        elif isinstance(each, Conditional):
+            parts = tuple(
+                replace(required, checked=results.get(_key(name, condition)))
+                for condition, required in zip(each.conditions, each.required, strict=True)
+            )
+            requirements[name] = replace(each, required=parts)
     return requirements
+
+
+def _single(
+    requirements: Mapping[str, Requirements | Conditional | UserError],
+) -> Iterator[tuple[str, Requirements]]:
+    """Yield all requirements, those of a condition by material and condition."""
+    for name, each in requirements.items():
+        if isinstance(each, Requirements):
+            yield name, each
+        elif isinstance(each, Conditional):
+            for condition, required in zip(each.conditions, each.required, strict=True):
+                yield _key(name, condition), required
+
+
+def _key(material: str, condition: Condition) -> str:
+    return f"{material}, {condition.words}" if material else condition.words
 
 
 def _influence(view: View, metric: str) -> xr.Dataset | UserError:

@@ -73,7 +73,8 @@ def span(study: Study, name: str, rows: Index) -> str:
 def _column(view: View, variable: xr.DataArray, label: str, *, main: bool) -> Column:
     values = np.asarray(variable.values)
     number = values.dtype.kind in "fiu"
-    raw = values.tolist() if number else [str(value) for value in values]
+    shown = texts(view, variable)
+    raw = values.tolist() if number else shown
     unit = str(variable.attrs.get("units", "1"))
     return Column(
         name=str(variable.name),
@@ -83,7 +84,7 @@ def _column(view: View, variable: xr.DataArray, label: str, *, main: bool) -> Co
         better=str(variable.attrs.get("better", "")),
         main=main,
         values=tuple(None if isinstance(v, float) and not np.isfinite(v) else v for v in raw),
-        texts=tuple(texts(view, variable)),
+        texts=tuple(shown),
     )
 
 

@@ -104,6 +104,7 @@ def scored(
 
 METRIC_OF = {"correct": "accuracy"}
 """Metrics that have another name than their measure."""
+MEASURE_OF = {metric: measure for measure, metric in METRIC_OF.items()}
 
 
 def _worse(name: str, value: float, than: float) -> bool:

@@ -16,23 +16,38 @@ import numpy as np
 import numpy.typing as npt
 
 from matsweep.core.checks import UserError, one_of, whole, within
-from matsweep.core.codec import plain
+from matsweep.core.codec import later, plain
 from matsweep.datasets import Dataset, Images
 from matsweep.datasets.arrays import file_digest
 from matsweep.networks.batches import Port
+from matsweep.networks.last_layer import last_layer
 from matsweep.networks.load import load_network
 from matsweep.networks.matrices import network_weights
 from matsweep.networks.network import Network
 from matsweep.networks.selection import Selection
 from matsweep.networks.shipped import located
+from matsweep.networks.training.settings import Training
 from matsweep.workloads.network.classes import check_classes, class_note
 from matsweep.workloads.network.data import HELD_BACK, content, labelled, load, outline, resolved
 from matsweep.workloads.network.preprocessing import Preprocessing
-from matsweep.workloads.network.run import MEASURES, PreparedNetwork, prepared
+from matsweep.workloads.network.run import (
+    FLOAT_MERIT,
+    LAST_LAYER,
+    MEASURES,
+    PreparedNetwork,
+    prepared,
+)
 from matsweep.workloads.network.scores import SCORES
-from matsweep.workloads.workload import COSTS, Workload
+from matsweep.workloads.network.training import (
+    TRAINING_VERSION,
+    Hashes,
+    NetworkTraining,
+    check_training,
+    hashes,
+)
+from matsweep.workloads.workload import COSTS, Groundwork, Machines, Workload
 
-_ADAPTATIONS = ("none", "statistics")
+_ADAPTATIONS = ("none", "statistics", LAST_LAYER)
 _VERSION = 1  # of what is prepared; raise it when that changes
 
 
@@ -51,6 +66,8 @@ class Facts(NamedTuple):
         Whether samples have labels.
     decides : bool
         Whether outputs name a class.
+    lessons : Hashes or None
+        Of the training; None where there is none.
     """
 
     content: str
@@ -58,6 +75,7 @@ class Facts(NamedTuple):
     layers: tuple[str, ...]
     labelled: bool
     decides: bool
+    lessons: Hashes | None = None
 
 
 class _Carrying:
@@ -94,18 +112,22 @@ class NetworkInference(_Carrying, Workload):
         Of regressions and sequences: a name in `SCORES`.
     top : int or None
         Largest outputs among which the class counts as right, for `top_accuracy`; None: not asked.
-    adapt : "none" or "statistics"
+    adapt : "none", "statistics" or "last_layer"
         Match mean and deviation of each output channel to those in floating point, layer by layer
-        at each time (`networks.adapting`).
+        at each time (`networks.adapting`); or fit the last layer again to what it receives on the
+        chip from the calibration samples, once at the first time (`networks.last_layer`).
     test_samples : int or None
         Use only the first N samples; None: all.
     calibration_samples : int
         Use at most so many for calibration, evenly spread.
+    training : Training
+        With the errors of devices, before the network is programmed.
     """
 
     kind: ClassVar[str] = "onnx"
     dimensions: ClassVar[Mapping[str, str]] = {"layer": "weights on tiles, by name"}
     preparing: ClassVar[str] = "running the network in floating point"
+    conditions: ClassVar[tuple[str, ...]] = ("workload.training", "workload.adapt")
 
     model: str
     data: str | Dataset
@@ -118,6 +140,7 @@ class NetworkInference(_Carrying, Workload):
     adapt: str = "none"
     test_samples: int | None = None
     calibration_samples: int = 512
+    training: Training = later(Training())
 
     def __post_init__(self) -> None:
         if self.score is not None:
@@ -129,7 +152,13 @@ class NetworkInference(_Carrying, Workload):
             whole("test_samples", self.test_samples, low=1)
         whole("calibration_samples", self.calibration_samples, low=1, high=2**20)
         self._check_targets()
-        _ = self.judged  # so that a file that cannot be read is refused here
+        judged = self.judged  # so that a file that cannot be read is refused here
+        if self.adapt == LAST_LAYER:
+            last_layer(self.network, judged.name, monotonic=not self._to_targets)
+        if self.training.none:  # its other settings have no effect
+            object.__setattr__(self, "training", Training())
+        else:
+            check_training(self)
 
     def _check_targets(self) -> None:
         """Refuse a score without what it compares outputs with."""
@@ -145,6 +174,11 @@ class NetworkInference(_Carrying, Workload):
                 )
         if self.top is not None and not labelled("data", self.data):
             raise UserError(f"top must be null for data without labels, got {self.top}")
+
+    @property
+    def _to_targets(self) -> bool:
+        """Whether targets decide the merit."""
+        return self.score is not None and not SCORES[self.score].whole
 
     @property
     def network(self) -> Network:
@@ -167,16 +201,19 @@ class NetworkInference(_Carrying, Workload):
                 contents.append(content("calibration", self.calibration))
             width = self.judged.shape[-1] if len(self.judged.shape) > 1 else 1
             there = labelled("data", self.data)
+            lessons = None if self.training.none else hashes(self)
         facts = {
             **plain(self), "version": _VERSION, "numpy": np.__version__,
             "onnxruntime": version("onnxruntime"), "contents": contents,
         }  # fmt: skip
+        facts.pop("training", None)
         return Facts(
             content=_hashed("\n".join(contents)),
             key=_hashed(json.dumps(facts, sort_keys=True)),
             layers=tuple(weight.name for weight in network_weights(self.network)),
             labelled=there,
             decides=there or width is None or width > 1,
+            lessons=lessons,
         )
 
     def __getstate__(self) -> tuple[list[Any], Facts]:
@@ -228,6 +265,11 @@ class NetworkInference(_Carrying, Workload):
     @property
     def measures(self) -> frozenset[str]:
         """Measures of all networks, and those of labels, classes and scores where there are any."""
+        return self.scores | {COSTS} | ({FLOAT_MERIT} if not self.training.none else set())
+
+    @property
+    def scores(self) -> frozenset[str]:
+        """Measures of a network that is not trained for devices, without costs."""
         more = set[str]()
         if self.facts.labelled and (self.score is None or not SCORES[self.score].whole):
             more.add("correct")
@@ -237,7 +279,7 @@ class NetworkInference(_Carrying, Workload):
             more.add("top_accuracy")
         if self.score is not None:
             more.add(self.score)
-        return MEASURES | {COSTS} | more
+        return MEASURES | more
 
     @property
     def harmed_by(self) -> tuple[str, ...]:
@@ -298,13 +340,30 @@ class NetworkInference(_Carrying, Workload):
 
     @property
     def content(self) -> str:
-        """Hash of the network and of all files with samples."""
-        return self.facts.content
+        """Hash of the network, of all files with samples, and of the version of a training."""
+        lessons = self.facts.lessons
+        if lessons is None:
+            return self.facts.content
+        return _hashed(f"{self.facts.content} {lessons.source} {TRAINING_VERSION}")
 
     @property
     def key(self) -> str:
-        """Hash of all that decides what is prepared."""
+        """Hash of all that decides what is prepared: a training comes after that."""
         return self.facts.key
+
+    def groundwork(self, machines: Machines) -> Groundwork | None:
+        """Return the training of the network for devices; None where there is none.
+
+        Parameters
+        ----------
+        machines : Machines
+
+        Returns
+        -------
+        Groundwork or None
+        """
+        lessons = self.facts.lessons
+        return None if lessons is None else NetworkTraining(self, lessons, machines)
 
     def prepare(self) -> PreparedNetwork:
         """Run the network in floating point on samples and on calibration inputs.
@@ -326,8 +385,7 @@ class NetworkInference(_Carrying, Workload):
             )  # fmt: skip
             return prepared(
                 self.network, samples, output=self.judged.name, merit=self.merit,
-                measures=self.measures - {COSTS}, top=self.top, score=self.score,
-                adapt=self.adapt == "statistics",
+                measures=self.scores, top=self.top, score=self.score, adapt=self.adapt,
             )  # fmt: skip
 
 

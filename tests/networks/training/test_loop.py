@@ -1,0 +1,226 @@
+"""Training: what it changes, and that the same arguments give the same bits."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from matsweep.core.checks import UserError
+from matsweep.networks.forward import exact_forward
+from matsweep.networks.load import build
+from matsweep.networks.selection import Selection
+from matsweep.networks.training import differentiable, losses
+from matsweep.networks.training.libraries import jax
+from matsweep.networks.training.loop import train
+from matsweep.networks.training.losses import Loss, last_operator
+from matsweep.networks.training.parameters import Parameters
+from matsweep.networks.training.recalibration import with_parameters
+from matsweep.networks.training.settings import Training
+from matsweep.networks.training.step import clipped, compiled
+from tests.networks.graphs import Builder
+from tests.networks.training.lessons import CLASSES, INPUTS, bits, lessons, perceptron
+
+
+def settings(**changes):
+    return Training(**({"noise": 0.0, "epochs": 3, "batch": 32, "rate": 1e-2} | changes))
+
+
+def test_loss_falls_for_logits_and_probabilities_alike():
+    falling = {"epochs": 12, "clip": None, "rate": 0.05}
+    plain = perceptron()
+    losses = train(plain, lessons(plain), settings(**falling)).losses
+    assert losses[-1] < 0.4 * losses[0]
+    for last in ("Softmax", "LogSoftmax"):
+        network = perceptron(last)
+        same = train(network, lessons(network), settings(**falling)).losses
+        assert same == pytest.approx(losses, rel=1e-3)
+
+
+def test_first_loss_is_the_cross_entropy_of_the_network_as_it_came():
+    network = perceptron()
+    given = lessons(network, 32)
+    logits = network(given.inputs["x"]).astype(np.float64)
+    logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    expected = -logs[np.arange(32), given.labels].mean()
+    # One batch of all samples: the loss is that before the only step.
+    loss = train(network, given, settings(epochs=1)).losses[0]
+    assert loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_loss_of_targets_is_the_mean_square_over_their_variance():
+    network = perceptron()
+    given = lessons(network, 32, labels=False, targets=True)
+    off = network(given.inputs["x"]) - given.targets
+    expected = np.mean(np.square(off)) / given.targets.var(axis=0).mean()
+    losses = train(network, given, settings(epochs=1)).losses
+    assert losses[0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_one_number_alone_decides_between_two_classes():
+    rng = np.random.default_rng(3)
+    for last in ((), ("Sigmoid",)):
+        b = Builder((INPUTS,), seed=5)
+        x = b.op("Gemm", "x", b.weight(INPUTS, 1), b.weight(1))
+        network = build("logistic", b.model(b.op(*last, x) if last else x), Selection())
+        x = rng.standard_normal((32, INPUTS)).astype(np.float32)
+        given = lessons(network, 32)._replace(inputs={"x": x}, labels=(x[:, 0] > 0).astype(int))
+        z = network(x)[:, 0].astype(np.float64)
+        z = np.log(z / (1 - z)) if last else z
+        expected = np.mean(np.log1p(np.exp(np.where(given.labels, -z, z))))
+        loss = train(network, given, settings(epochs=1)).losses[0]
+        assert loss == pytest.approx(expected, rel=1e-4)
+
+
+def test_distillation_needs_no_labels_and_begins_at_zero():
+    network = perceptron()
+    given = lessons(network, 32, labels=False)
+    alone = settings(distillation=1.0, epochs=1, temperature=2.0)
+    assert train(network, given, alone).losses[0] == pytest.approx(0, abs=1e-6)
+    noisy = train(network, lessons(network, labels=False), settings(distillation=1.0, noise=0.1))
+    assert noisy.losses[0] > 1e-4
+    with pytest.raises(UserError, match=r"distillation must be 1 .* neither labels nor targets"):
+        train(network, given, settings(distillation=0.5))
+
+
+def test_distillation_is_the_divergence_at_its_temperature():
+    network = perceptron()
+    given = lessons(network, 32)
+    taught = network(given.inputs["x"]).astype(np.float64)
+    labels = lessons(network, 32).labels
+    logs = taught - np.log(np.exp(taught).sum(axis=1, keepdims=True))
+    truth = -logs[np.arange(32), labels].mean()
+    half = train(network, given, settings(epochs=1, distillation=0.25)).losses[0]
+    assert half == pytest.approx(0.75 * truth, rel=1e-5)  # no divergence yet
+
+    rng = np.random.default_rng(0)
+    student = rng.standard_normal((8, CLASSES)).astype(np.float32)
+    teacher = rng.standard_normal((8, CLASSES)).astype(np.float32)
+    loss = Loss(
+        classes=True, probabilities=False, variance=1.0, taught=1.0, distillation=1.0,
+        temperature=3.0,
+    )  # fmt: skip
+    p, q = (np.exp(each / 3.0) for each in (teacher.astype(float), student.astype(float)))
+    p, q = p / p.sum(axis=1, keepdims=True), q / q.sum(axis=1, keepdims=True)
+    expected = 9.0 * np.mean(np.sum(p * np.log(p / q), axis=1))
+    assert float(loss(student, {"taught": teacher})) == pytest.approx(expected, rel=1e-5)
+
+
+def test_labels_below_zero_are_left_out():
+    network = perceptron()
+    given = lessons(network, 32)
+    labels = np.where(np.arange(32) % 2, given.labels, -1)
+    some = given._replace(inputs={"x": given.inputs["x"][1::2]}, labels=given.labels[1::2])
+    expected = train(network, some, settings(epochs=1, batch=16)).losses[0]
+    loss = train(network, given._replace(labels=labels), settings(epochs=1)).losses[0]
+    assert loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_labels_that_are_no_class_are_refused():
+    network = perceptron()
+    given = lessons(network)
+    with pytest.raises(UserError, match=r"labels from 0 to 3, .* got 4"):
+        train(network, given._replace(labels=np.full(96, 4)), settings())
+    with pytest.raises(UserError, match=r"labels of shape \(96,\)"):
+        train(network, given._replace(labels=np.zeros((96, 2), int)), settings())
+
+
+def test_last_operator_is_the_one_that_changes_values():
+    for last in (("Softmax",), ("Softmax", "Flatten"), ("Softmax", "Sigmoid"), ()):
+        network = perceptron(*last)
+        operator = last_operator(network, network.outputs[0].name)
+        assert (operator == "Softmax") == (last[:1] == ("Softmax",) and last[-1] != "Sigmoid")
+
+
+def test_clip_bounds_weights_by_their_deviation_and_leaves_biases():
+    rng = np.random.default_rng(0)
+    weight = rng.standard_normal((40, 30)).astype(np.float32)
+    bias = np.array([100.0, 0.0], np.float32)
+    before = Parameters({"w": weight}, {"w": bias}, {"c": bias})
+    after = clipped(before, 1.5)
+    bound = 1.5 * weight.std()
+    assert np.abs(after.weights["w"]).max() == pytest.approx(bound, rel=1e-5)
+    inside = np.abs(weight) < 0.999 * bound
+    assert np.array_equal(np.asarray(after.weights["w"])[inside], weight[inside])
+    assert np.array_equal(after.biases["w"], bias)
+    assert np.array_equal(after.constants["c"], bias)
+    assert clipped(before, None) is before
+
+
+def test_trained_weights_stay_within_the_clip():
+    network = perceptron()
+    trained = train(network, lessons(network), settings(clip=1.2, epochs=5))
+    free = train(network, lessons(network), settings(clip=None, epochs=5))
+    for name, weight in trained.parameters.weights.items():
+        # Clipping at 1.2 σ takes less than a third off the deviation itself.
+        assert np.abs(weight).max() <= 1.2 * weight.std() * 1.5
+        assert np.abs(free.parameters.weights[name]).max() > 1.7 * weight.std()
+
+
+def test_same_seed_gives_the_same_bits_and_another_one_others():
+    network = perceptron()
+    noisy = settings(noise=0.1, input_bits=6, output_bits=6, input_noise=0.02, output_noise=0.02)
+    first = bits(train(network, lessons(network), noisy))
+    compiled.cache_clear()
+    jax().clear_caches()
+    assert bits(train(network, lessons(network), noisy)) == first
+    other = dataclasses.replace(noisy, seed=1)
+    assert bits(train(network, lessons(network), other)) != first
+
+
+def test_order_differs_by_epoch_and_every_sample_counts_once():
+    seen = []
+    network = perceptron()
+    given = lessons(network)
+
+    class Watched(np.ndarray):
+        def __getitem__(self, places):
+            if isinstance(places, np.ndarray):
+                seen.append(places.copy())
+            return super().__getitem__(places)
+
+    labels = given.labels.view(Watched)
+    # The labels of each batch are taken by places: they are recorded there.
+    keep = losses._labels
+    losses._labels = lambda values, outputs: keep(values, outputs).view(Watched)
+    try:
+        train(network, given._replace(labels=labels), settings(epochs=2, batch=40))
+    finally:
+        losses._labels = keep
+    assert [len(each) for each in seen] == [40] * 4  # the last 16 are left out
+    first, second = np.concatenate(seen[:2]), np.concatenate(seen[2:])
+    assert len(np.unique(first)) == len(np.unique(second)) == 80
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(np.sort(first), np.sort(second))  # others are left out
+
+
+def test_fewer_samples_than_a_batch_are_one_batch():
+    network = perceptron()
+    assert len(train(network, lessons(network, 7), settings(batch=32)).losses) == 3
+
+
+def test_loss_that_is_not_finite_names_rate_and_epoch():
+    network = perceptron()
+    with pytest.raises(UserError, match=r"not finite in epoch \d with rate=1e\+30"):
+        train(network, lessons(network), settings(rate=1e30, epochs=5, clip=None))
+
+
+def test_progress_has_every_epoch():
+    epochs = []
+    network = perceptron()
+    trained = train(network, lessons(network), settings(), progress=epochs.append)
+    assert [each.number for each in epochs] == [1, 2, 3]
+    assert all(each.epochs == 3 and each.seconds > 0 for each in epochs)
+    assert np.array([each.loss for each in epochs]) == pytest.approx(trained.losses, abs=0)
+
+
+def test_steps_with_other_parameters_are_those_of_the_differentiable_run():
+    network = perceptron("Softmax")
+    trained = train(network, lessons(network), settings()).parameters
+    x = lessons(network).inputs
+    other = exact_forward(with_parameters(network, trained), x)
+    same = differentiable.run(network, trained, x, differentiable.exact_products(network, trained))
+    for name, values in other.items():
+        assert np.asarray(same[name]) == pytest.approx(values, abs=1e-5)
+    assert not np.allclose(next(iter(other.values())), network(x["x"]), atol=1e-2)
