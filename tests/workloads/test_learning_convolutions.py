@@ -378,7 +378,7 @@ LEARNS = {
 
 
 def test_digits_are_learned_to_97_percent_in_four_epochs():
-    """1,898 weights. Seeds are fixed; floating point has 0.953 to 0.967 by then (rates 0.02, 0.05)."""
+    """1,898 weights. Seeds are fixed; floating point has 0.953 to 0.967 by then."""
     platform = hardware(LinearStep(step_up=1e-3, step_down=1e-3), bits=10)
     prepared = InSitu(**LEARNS).prepare()
     found = prepared.run(platform, times=(1.0,), rng=realisation_streams(0, range(2)))
