@@ -20,7 +20,7 @@ from matsweep.workloads import InSitu
 from matsweep.workloads.learning import lesson as floating
 from matsweep.workloads.learning.course import Course
 from matsweep.workloads.learning.learner import Learner
-from matsweep.workloads.learning.lesson import Lesson, layer_shapes
+from matsweep.workloads.learning.lesson import Lesson, layers_of
 from matsweep.workloads.learning.rules import Coincidence, MixedPrecision, PulseCount, TikiTaka
 
 SOFT = SoftBounds(step_up=1 / 600, step_down=1 / 600, cycle_to_cycle=CycleNoise(of_step=0.3))
@@ -40,10 +40,10 @@ def platform(model):
 
 def untrained(workload, samples):
     """Return a lesson without its training in floating point, which is timed on its own."""
-    shapes = layer_shapes(workload, samples)
-    weights = tuple(np.zeros(shape, np.float32) for shape in shapes)
+    layers = layers_of(workload, samples)
+    weights = tuple(np.zeros(layer.shape, np.float32) for layer in layers)
     return Lesson(
-        samples=samples, shapes=shapes, signed=(False,) * len(shapes), weights=weights,
+        samples=samples, layers=layers, signed=(False,) * len(layers), weights=weights,
         float_accuracy=0.0, digest="",
     )  # fmt: skip
 
@@ -67,8 +67,8 @@ def report(name, workload, samples, model, epochs=3):
     weights = [0.1 * np.random.default_rng(0).random(s, np.float32) for s in course.lesson.shapes]
     start = time.process_time()
     floating.descend(
-        workload, weights, samples, workload.per_layer(workload.learning_rate), 1.0,
-        np.random.default_rng(0),
+        workload, course.lesson.layers, weights, samples,
+        workload.per_layer(workload.learning_rate), 1.0, np.random.default_rng(0),
     )  # fmt: skip
     plain = time.process_time() - start
     best = 1 + int(np.argmin(seconds[1:]))

@@ -43,6 +43,7 @@ Usage: matsweep COMMAND [Hydra overrides]
   report         rank the candidates of a stored study, draw it, and write it as a document
   view           serve the report of a study to this machine's browser, live while it runs
   select         the candidates that meet a specification, and how sure that is
+  train          train a network for the devices that it will lie on, and write it as a file
   explain        repeat a candidate without its nuisances, one by one: why is it bad?
   status         show how far a study is, once or until it ends, and what failed
   merge          unite stores of one study, computed in several places
@@ -68,7 +69,7 @@ but those that --allow-env=NAME,NAME names. For completion with the tab key:
 
 _COMMANDS = (
     "explore", "report", "view", "select", "explain", "status", "merge", "export", "materials",
-    "characterize", "calibrate", "validate",
+    "characterize", "calibrate", "validate", "train",
 )  # fmt: skip
 """Each is the function of that name in the module of that name in this package."""
 
@@ -176,6 +177,10 @@ def _main(given: list[str]) -> int:
         raise UserError(wrong)
     if command == "explain":
         rest, words = _pointed(rest), []
+    if command == "train":
+        named = zip(("model", "data"), words, strict=False)
+        rest = [*_without(rest, words), *(f"{name}={quoted(word)}" for name, word in named)]
+        words = []
     several = len(words) > 1 or command not in _POSITIONAL
     if command in _POSITIONAL and words:  # wherever it stands among overrides and flags
         rest = [*words, *_without(rest, words)]
@@ -247,6 +252,8 @@ def _wrong(command: str, arguments: Sequence[str], words: Sequence[str]) -> str:
     """Return one line about a mistake that Hydra's parsers explain badly; "" if there is none."""
     if command in _ONE_STORE and len(words) > 1:
         return f"{command} takes one store, got {' and '.join(words)}: all else is NAME=VALUE"
+    if command == "train" and len(words) > 2:
+        return f"train takes a model and data, got {' and '.join(words)}: all else is NAME=VALUE"
     if command == "explain" and len(words) > 2:
         return f"explain takes a store and one candidate, got {' and '.join(words)}"
     for word in arguments:

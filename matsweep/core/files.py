@@ -181,13 +181,30 @@ def write_text(path: Path, text: str) -> None:
     UserError
         If it cannot be written; the file is then as it was.
     """
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all; a file that is there keeps its permissions.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder is created.
+    content : bytes
+
+    Raises
+    ------
+    UserError
+        If it cannot be written; the file is then as it was.
+    """
     # A link stays one: the file that it leads to is replaced.
     to = path.resolve()
     partial = to.with_name(f"{to.name}.{os.getpid()}.partial")
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with partial.open("wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         if to.exists():

@@ -106,6 +106,21 @@ class Streams:
             self._purposes[purpose] = Streams(self._root, (*self._path, purpose))
         return self._purposes[purpose]
 
+    def alone(self, realisation: int) -> Streams:
+        """Return the stream of one realisation, from its beginning.
+
+        Parameters
+        ----------
+        realisation : int
+            Index among these.
+
+        Returns
+        -------
+        Streams
+            One, which draws what that realisation drew among the others.
+        """
+        return Streams(self._root[realisation : realisation + 1], self._path)
+
     def next(self) -> Streams:
         """Return streams for one use of a purpose, new at each call.
 

@@ -1,7 +1,7 @@
 """Labelled samples, for inference and learning alike."""
 
 from matsweep.datasets.cifar import CIFAR
-from matsweep.datasets.dataset import Dataset, Samples, largest_class
+from matsweep.datasets.dataset import Dataset, Samples, image_shape, largest_class
 from matsweep.datasets.image_folder import Images
 from matsweep.datasets.images import IDX, MNIST, Digits
 from matsweep.datasets.packaged import MNIST5000
@@ -24,5 +24,6 @@ __all__ = [
     "Scaled",
     "Series",
     "Split",
+    "image_shape",
     "largest_class",
 ]

@@ -134,7 +134,7 @@ class Dataset(ABC):
         shape = self.axes or self.read().train_inputs.shape[1:]
         if self.crop is None:
             return shape
-        return (self.crop, self.crop, *_image(shape)[2:])
+        return (self.crop, self.crop, *image_shape(shape)[2:])
 
     @property
     def content(self) -> str:
@@ -199,8 +199,8 @@ class Dataset(ABC):
 
 
 def _cropped(inputs: FloatArray, crop: int) -> FloatArray:
-    """Cut central squares out of images of any shape that `_image` knows."""
-    side, *others = shape = _image(inputs.shape[1:])
+    """Cut central squares out of images of any shape that `image_shape` knows."""
+    side, *others = shape = image_shape(inputs.shape[1:])
     if others[:1] != [side] or crop > side:
         raise UserError(
             f"crop must be null, or at most the side of square images, got {crop} for "
@@ -211,10 +211,19 @@ def _cropped(inputs: FloatArray, crop: int) -> FloatArray:
     return images[:, first : first + crop, first : first + crop]
 
 
-def _image(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of an image with channels last.
+def image_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Shape of an image with channels last.
 
     The pixels of a square one may lie in a row, and the single channel of a grey one come first.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of a sample.
+
+    Returns
+    -------
+    tuple of int
     """
     pixels = math.prod(shape)
     side = math.isqrt(pixels)

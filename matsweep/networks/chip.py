@@ -13,7 +13,7 @@ from matsweep.machine.programmed import AgedMatrix
 from matsweep.networks.layer import AnyArray
 from matsweep.networks.matrices import network_weights
 from matsweep.networks.network import Network
-from matsweep.networks.products import Affine, DeviceProduct, ProgrammedWeight
+from matsweep.networks.products import Affine, DeviceProduct, ProgrammedWeight, of_weight
 from matsweep.networks.recording import Counting, run_announced
 
 
@@ -59,7 +59,9 @@ class ProgrammedNetwork:
         for weight, matrix in zip(network_weights(network), matrices, strict=True):
             parts = matrix.split(hardware.tile, hardware.device.levels)
             own = [next(mapped) for _ in parts]
-            weights.append(ProgrammedWeight.program(weight, own, hardware, rng=rng))
+            weights.append(
+                ProgrammedWeight.program(weight, own, hardware, rng=of_weight(rng, weight))
+            )
         return cls(network=network, weights=tuple(weights), hardware=hardware)
 
     def at(self, time: float, *, power: bool = True) -> AgedNetwork:

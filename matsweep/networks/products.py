@@ -67,8 +67,6 @@ class ProgrammedWeight:
     ) -> ProgrammedWeight:
         """Program a weight into devices.
 
-        Its random numbers belong to its name.
-
         Parameters
         ----------
         weight : Weight
@@ -76,26 +74,26 @@ class ProgrammedWeight:
             Of its packs, in their order.
         hardware : Hardware
         rng : Streams
-            One stream per realisation; of the network.
+            Of the weight: `of_weight`.
 
         Returns
         -------
         ProgrammedWeight
         """
-        own, packs = rng.at(f"layer {weight.name}"), list[Pack]()
+        packs = list[Pack]()
         first_input = first_output = 0
         for number, part in enumerate(mapped):
             last_input = first_input + part.matrix.inputs
             last_output = first_output + part.matrix.outputs
             packs.append(
                 Pack(
-                    programmed=ProgrammedMatrix.program(part, hardware, rng=of_pack(own, number)),
+                    programmed=ProgrammedMatrix.program(part, hardware, rng=of_pack(rng, number)),
                     inputs=slice(first_input, last_input),
                     outputs=slice(first_output, last_output),
                 )
             )
             first_input, first_output = last_input, last_output
-        return cls(weight=weight, packs=tuple(packs), rng=own)
+        return cls(weight=weight, packs=tuple(packs), rng=rng)
 
 
 class Part(NamedTuple):
@@ -120,6 +118,22 @@ class Part(NamedTuple):
     gain: float
     scale: FloatArray | None
     offset: FloatArray | None
+
+
+def of_weight(rng: Streams, weight: Weight) -> Streams:
+    """Return the streams of a weight, which belong to its name.
+
+    Parameters
+    ----------
+    rng : Streams
+        Of the network.
+    weight : Weight
+
+    Returns
+    -------
+    Streams
+    """
+    return rng.at(f"layer {weight.name}")
 
 
 def of_pack(rng: Streams, number: int) -> Streams:

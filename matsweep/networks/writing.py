@@ -73,6 +73,31 @@ def rewritten(
     return sheet.finished(facts)
 
 
+def stated(content: bytes, facts: Mapping[str, str]) -> bytes:
+    """Add facts to the metadata of an ONNX model.
+
+    Parameters
+    ----------
+    content : bytes
+    facts : mapping of str to str
+        They replace others of the same name.
+
+    Returns
+    -------
+    bytes
+    """
+    model = onnx().load_from_string(content)
+    _state(model, facts)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _state(model: Any, facts: Mapping[str, str]) -> None:
+    known = {each.key: each.value for each in model.metadata_props} | dict(facts)
+    del model.metadata_props[:]
+    for key, value in sorted(known.items()):
+        model.metadata_props.add(key=key, value=value)
+
+
 def with_parameters(layer: Layer, parameters: Parameters) -> Layer:
     """Return a layer with other weights and biases.
 
@@ -190,10 +215,7 @@ class _Sheet:
         del graph.node[:], graph.value_info[:], graph.initializer[:]
         graph.node.extend(copies)
         graph.initializer.extend(each for name, each in self._constants.items() if name in read)
-        known = {each.key: each.value for each in model.metadata_props} | dict(facts)
-        del model.metadata_props[:]
-        for key, value in sorted(known.items()):
-            model.metadata_props.add(key=key, value=value)
+        _state(model, facts)
         return bytes(model.SerializeToString(deterministic=True))
 
 

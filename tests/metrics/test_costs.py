@@ -825,6 +825,20 @@ def test_errors_go_back_through_rows_and_columns_of_tiles_by_hand():
     assert alone[1] == 0
 
 
+def test_what_comes_back_at_overlapping_windows_is_added_up():
+    """Twice 300 rows come back to a map of 250 values: 350 additions."""
+    case, shapes = scenario(), ((20, 300), (300, 50))
+    plans = tuple(layout(*shape, case.tile, None) for shape in shapes)
+    apart = used(shapes, (False, False), back=2)
+    energies = [
+        read_back(case, plans, (apart[0], apart[1]._replace(fresh=fresh)))[0].sum()
+        for fresh in (None, 600, 250)
+    ]
+    assert energies[0] == energies[1]
+    addition = circuits(case).digital["addition"].energy
+    assert energies[2] - energies[0] == near(350 * addition, rel=1e-6)
+
+
 def test_a_transposed_read_lasts_until_the_turned_lines_have_settled():
     """Drivers of 50 kΩ charge lines of 256 cells where columns are driven, and of 32 else."""
     wires = Resistances(

@@ -75,6 +75,12 @@ EXPERIMENTS = {
     "converters": (
         *DEEPER, TWO, "material=hfox_milo,ecram_li", "tile.rows=32", "adc.bits=4,7",
     ),
+    "convolutions_online": (
+        "workload.data.test_samples=60", "workload.epochs=1", "workload.samples=60",
+        "material=epiram,ecram_li",
+        "++workload.convolutions=[{channels:3,kernel:3,padding:1,pool:2},"
+        "{channels:4,kernel:2,stride:2,pooling:average,pool:2}]",
+    ),
     "hermes_core": (*DEEPER, "periphery.adc_source=regression,survey"),
     "isaac": (*DEEPER, "periphery.adc_source=isaac,survey"),
     "neurosim_online": (
@@ -93,6 +99,11 @@ EXPERIMENTS = {
         "adc.bits=4,8",
     ),
     "limits": (*PERCEPTRON, TWO, "design.samples=2"),
+    # Few steps: a training, too, amplifies the rounding of its first numbers.
+    "trained": (
+        TWO, "material=pcm_joshi", "workload.training.noise=null,device",
+        "workload.training.epochs=1", "workload.training.batch=1000", "workload.test_samples=50",
+    ),
     # Without its training: that has the same bits on one kind of machine only.
     "trained_requirements": (
         TWO, "workload.test_samples=30", "workload.training.noise=null", "device.read_noise=0.2",

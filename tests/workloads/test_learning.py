@@ -87,16 +87,16 @@ def test_gradients_of_an_ideal_tile_are_the_analytic_ones(mapping, loss, activat
         active, error = work.active[0], work.error[0]
         propagation.load(circuit, samples.train_inputs, number, active)
         propagation.forward(circuit, made.state, work, active)
-        last = circuit.first_column[-2]
+        last = made.course.first_output[-2]
         propagation.output_error(
             circuit, work.sums[last:], samples.train_labels[number], error[last:]
         )
-        propagation.backward(circuit, made.state, work, active, error)
+        propagation.backward(circuit, made.state, work, error)
         one = samples.train_inputs[number : number + 1], samples.train_labels[number : number + 1]
-        wanted = floating.gradients(workload, weights, *one)
+        wanted = floating.gradients(workload, made.course.lesson.layers, weights, *one)
         for layer, gradient in enumerate(wanted):
             rows = slice(circuit.first_row[layer], circuit.first_row[layer + 1])
-            columns = slice(circuit.first_column[layer], circuit.first_column[layer + 1])
+            columns = slice(made.course.first_column[layer], made.course.first_column[layer + 1])
             found = np.outer(active[rows], error[columns])
             scale = np.abs(gradient).max()
             np.testing.assert_allclose(found, gradient, atol=2e-3 * scale + 1e-7)
@@ -224,9 +224,8 @@ def test_rows_without_input_get_no_pulse_and_updates_are_rounded_to_whole_pulses
     weights = made.weights()
     one = samples.train_inputs[:1], samples.train_labels[:1]
     made.learn(np.zeros(1, np.int64), np.full(2, 3.0, np.float32), np.ones(2, np.int64))
-    wanted = np.concatenate(
-        [-3.0 / 2 * g.ravel() * 50 for g in floating.gradients(workload, weights, *one)]
-    )
+    gradients = floating.gradients(workload, made.course.lesson.layers, weights, *one)
+    wanted = np.concatenate([-3.0 / 2 * g.ravel() * 50 for g in gradients])
     whole = np.sign(wanted) * np.floor(np.abs(wanted) + 0.5)
     clear = np.abs(np.abs(wanted) % 1 - 0.5) > 0.02  # not where converters decide
     given = np.rint((made.state.x - before) * 50)
@@ -291,14 +290,16 @@ PLAIN = {"hidden": (32,), "epochs": 8, "learning_rate": (0.2,), "weight_range": 
 def in_floating_point():
     """Accuracies of six networks."""
     plain = InSitu(**PLAIN)
-    samples = plain.prepare().lesson.samples
+    lesson = plain.prepare().lesson
+    samples, layers = lesson.samples, lesson.layers
     judged = samples.test_inputs, samples.test_labels
     return [
         floating.accuracy(
-            plain, floating.trained(plain, samples, np.random.default_rng(seed)), *judged
+            plain, layers, floating.trained(plain, layers, samples, np.random.default_rng(seed)),
+            *judged,
         )
         for seed in range(6)
-    ]
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", RULES)

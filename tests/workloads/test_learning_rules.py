@@ -88,7 +88,7 @@ def test_a_rule_of_another_package_begins_and_pulses_as_it_says(outside, batch):
     np.testing.assert_allclose(before, spread(before.size), atol=1e-7)
     lesson = made.course.lesson
     taken = lesson.samples.train_inputs[:batch], lesson.samples.train_labels[:batch]
-    gradients = floating.gradients(made.course.workload, made.weights(), *taken)
+    gradients = floating.gradients(made.course.workload, lesson.layers, made.weights(), *taken)
     rate = 1.0
     learn(made, rate, batch)
     # The range is worth 50 pulses and a weight of 2.

@@ -134,6 +134,8 @@ def forward(scenario: Scenario, layout: Layout, usage: Usage, *, ends: int) -> L
 def transposed(scenario: Scenario, layout: Layout, usage: Usage) -> Layer:
     """Return a matrix as errors go back through it, of the swapped shape.
 
+    What comes back at the positions of a convolution is added up to the map that it read.
+
     Parameters
     ----------
     scenario : Scenario
@@ -153,12 +155,14 @@ def transposed(scenario: Scenario, layout: Layout, usage: Usage) -> Layer:
         column_tiles=layout.row_tiles, tile_inputs=layout.tile_outputs,
         tile_outputs=layout.tile_inputs,
     )  # fmt: skip
-    compared = (("comparison", usage.inputs * usage.uses_back),)
+    values = usage.inputs * usage.uses_back
+    added = 0 if usage.fresh is None else max(values - usage.fresh, 0)  # where windows overlap
+    operations = (*((("addition", added),) if added else ()), ("comparison", values))
     return Layer(
         scenario=scenario,
         layout=back,
         usage=Usage(
-            usage.outputs, usage.inputs, signed=True, uses=usage.uses_back, operations=compared
+            usage.outputs, usage.inputs, signed=True, uses=usage.uses_back, operations=operations
         ),
         order=order,
         count=transposed_census(layout, tile, adc, order),

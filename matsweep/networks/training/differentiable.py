@@ -96,7 +96,8 @@ def _check_kinds(network: Network) -> None:
         nodes, constants = segment(step)
         fixed = {"", *constants}
         for node in nodes:
-            if node.kind in ("Shape", "Size") or fixed.issuperset(node.inputs):
+            shape = node.kind in ("Shape", "Size")
+            if node.kind and (shape or fixed.issuperset(node.inputs)):
                 fixed.update(node.outputs)
             elif node.kind not in OPERATORS:
                 raise UserError(refusal(node))

@@ -16,7 +16,7 @@ from matsweep.machine.matrix import Matrix, block_diagonal
 from matsweep.networks.layer import AnyArray, Weight
 from matsweep.networks.matrices import network_weights
 from matsweep.networks.network import Network
-from matsweep.networks.products import DeviceProduct, Part, ProgrammedWeight
+from matsweep.networks.products import DeviceProduct, Part, ProgrammedWeight, of_weight
 from matsweep.networks.recording import Recorded
 from matsweep.networks.training.device_product import Devices, Plan, device_product
 from matsweep.networks.training.differentiable import Product
@@ -160,7 +160,7 @@ def programmed(
     -------
     list of (Part, int)
     """
-    chip = ProgrammedWeight.program(weight, mapped, hardware, rng=rng)
+    chip = ProgrammedWeight.program(weight, mapped, hardware, rng=of_weight(rng, weight))
     aged = [pack.programmed.at(time, power=False) for pack in chip.packs]
     product = DeviceProduct(chip, aged, 0, f"{time} s", "", None)
     rows = weight.values.shape[-2]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from matsweep.networks.layer import AnyArray
 from matsweep.networks.libraries import onnx
 from matsweep.networks.network import Digital
 from matsweep.networks.training.libraries import jax
-from matsweep.networks.training.operators import (  # noqa: F401
+from matsweep.networks.training.operators import (
     attention,
     elementwise,
     normalisation,
@@ -29,6 +29,12 @@ from matsweep.networks.training.operators import (  # noqa: F401
 )
 from matsweep.networks.training.operators.registry import OPERATORS, Node
 from matsweep.networks.training.parameters import Array
+
+FAMILIES = (
+    attention, elementwise, normalisation, pooling, products, quantisation, recurrent, reductions,
+    resizing, shapes,
+)  # fmt: skip
+"""Modules whose import registers their operators."""
 
 WAY_OUT = "run the network without training (workload.training.noise=null)"
 
@@ -47,7 +53,9 @@ class Segment(NamedTuple):
     constants: Mapping[str, AnyArray]
 
 
-@functools.lru_cache(maxsize=1024)
+_segments: weakref.WeakKeyDictionary[Digital, Segment] = weakref.WeakKeyDictionary()
+
+
 def segment(step: Digital) -> Segment:
     """Read the nodes and constants of a segment.
 
@@ -58,7 +66,14 @@ def segment(step: Digital) -> Segment:
     Returns
     -------
     Segment
+        Kept while the step lives.
     """
+    if step not in _segments:
+        _segments[step] = _read(step)
+    return _segments[step]
+
+
+def _read(step: Digital) -> Segment:
     model = onnx().load_from_string(step.model)
     opset = next(each.version for each in model.opset_import if each.domain in ("", "ai.onnx"))
     to_array = onnx().numpy_helper.to_array
@@ -104,7 +119,7 @@ def interpreted(
 
 
 def _outputs(node: Node, inputs: Sequence[Array]) -> Sequence[Array]:
-    if all(each is None or isinstance(each, np.ndarray) for each in inputs):
+    if node.kind and all(each is None or isinstance(each, np.ndarray) for each in inputs):
         return _computed(node, inputs)
     function = OPERATORS.get(node.kind)
     if function is None:

@@ -132,6 +132,7 @@ def train(
         If a part of the network is not covered, samples do not fit it, or the loss is not finite.
     """
     with threadpool_limits(1):
+        differentiable.covered(network)
         work = _Work.begin(network, lessons, settings, hardware, times)
         done = None if folder is None else checkpoint.load(folder, work.key, work.start)
         done = done or checkpoint.Checkpoint(0, (), work.start)

@@ -37,7 +37,8 @@ def aged(
     -------
     dict of str to (realisation, time) array
         correct : share of the held-out samples classified correctly.
-        array_power : W, mean power of the word lines' drivers in one inference.
+        array_power : W, mean power of the word lines' drivers in one inference, summed over the
+        positions of convolutions.
         vmm_error : relative root-mean-square error of the analog products of the first 100 samples,
         root mean square over layers.
         saturated : share of the conversions that saturated.
@@ -85,8 +86,9 @@ def aged(
                     shared = variance_behind(sigma, present_middle[number], device, access)
                     circuit = circuit._replace(reference_variance=float(np.mean(shared)))
             squares = np.zeros(rows, np.float32)
-            inputs = np.zeros((min(_JUDGED, len(samples.test_labels)), rows), np.float32)
-            products = np.zeros((len(inputs), int(course.first_column[-1])), np.float32)
+            some = min(_JUDGED, len(samples.test_labels))
+            inputs = np.zeros((some, int(course.first_input[-1])), np.float32)
+            products = np.zeros((some, int(course.first_output[-1])), np.float32)
             right, saturated = core.judge(
                 circuit, state, learner.work, *test, squares, inputs, products
             )
@@ -99,7 +101,10 @@ def aged(
 
 
 def _conversions(course: Course) -> int:
-    return sum(plan.row_tiles * plan.outputs for plan in course.layouts)
+    return sum(
+        plan.row_tiles * plan.outputs * layer.positions
+        for plan, layer in zip(course.layouts, course.lesson.layers, strict=True)
+    )
 
 
 def _error(
@@ -107,23 +112,24 @@ def _error(
 ) -> float:
     """Root mean square, over layers, of the products' relative error.
 
-    `inputs` is (sample, row of any layer), `products` (sample, column of any layer).
+    `inputs` is (sample, input of any layer and position), `products` (sample, output of any one).
     """
     total = 0.0
     for layer, weight in enumerate(weights):
-        rows = slice(course.first_row[layer], course.first_row[layer + 1])
-        columns = slice(course.first_column[layer], course.first_column[layer + 1])
-        ideal = inputs[:, rows] @ weight
+        taken = slice(course.first_input[layer], course.first_input[layer + 1])
+        given = slice(course.first_output[layer], course.first_output[layer + 1])
+        ideal = inputs[:, taken].reshape(-1, weight.shape[0]) @ weight
         size = np.maximum(np.mean(np.square(ideal)), np.finfo(np.float32).tiny)
-        total += float(np.mean(np.square(products[:, columns] - ideal)) / size)
+        real = products[:, given].reshape(-1, weight.shape[1])
+        total += float(np.mean(np.square(real - ideal)) / size)
     return float(np.sqrt(total / len(weights)))
 
 
 def _power(course: Course, learner: Learner, squares: FloatArray) -> float:
     """Mean power of the word lines' drivers in one inference, W.
 
-    `squares` (row of any layer,) is the mean squared voltage of each word line, in units of the
-    read voltage squared.
+    `squares` (row of any layer,) is the mean squared voltage of each word line, summed over
+    positions, in units of the read voltage squared.
     """
     device, devices = course.hardware.device, learner.devices
     size = course.arms * devices.synapses

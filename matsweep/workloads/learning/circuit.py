@@ -11,6 +11,7 @@ from matsweep.core.streams import FloatArray
 from matsweep.workloads.learning import core
 from matsweep.workloads.learning import lesson as floating
 from matsweep.workloads.learning.course import Course
+from matsweep.workloads.learning.layers import Places
 from matsweep.workloads.learning.reading import quiet
 from matsweep.workloads.learning.tiles import column_edges, joined_edges, row_edges
 
@@ -39,8 +40,7 @@ def compiled_circuit(
     core.Circuit
     """
     workload, hardware = course.workload, course.hardware
-    layers = len(course.layouts)
-    step, back = np.zeros(layers, np.float32), np.zeros(layers, np.float32)
+    step, back = np.zeros((2, len(course.layouts)), np.float32)
     if weights is not None:
         step, back = _steps(course, weights)
     signs = course.common < 0
@@ -50,9 +50,10 @@ def compiled_circuit(
     zero_variance = 0.0
     if course.arms == 1 and signs and course.zero:
         zero_variance = float(np.interp(course.zero, np.linspace(0, 1, len(variance)), variance))
+    grid, tables = _grid(course)
     return core.Circuit(
         rows=np.diff(course.first_row), columns=np.diff(course.first_column),
-        first=course.first, first_row=course.first_row, first_column=course.first_column,
+        first=course.first, first_row=course.first_row, grid=grid, tables=tables,
         row_edges=rows, row_edge_at=row_at, column_edges=across,
         column_edge_at=column_at, gain=course.gain, step=step, step_back=back,
         column_gain=course.column_gain[number],
@@ -67,6 +68,26 @@ def compiled_circuit(
         analog_backward=int(workload.backward == "analog"),
         noisy=int(not quiet(hardware.device)), managed=int(workload.bound_management),
     )  # fmt: skip
+
+
+def _grid(course: Course) -> tuple[Places, Places]:
+    """Positions and maps of each layer, (layer + 1, 8), and the tables that they point to."""
+    tables, end, rows = [np.zeros(0, np.int64)], 0, []
+    ends = zip(course.first_input, course.first_output, strict=True)
+    for layer, (first_input, first_output) in zip(course.lesson.layers, ends, strict=False):
+        at = []
+        for table in (layer.taken, layer.pools):
+            at.append(-1 if table is None else end)
+            if table is not None:
+                tables.append(table.ravel())
+                end += table.size
+        members = 1 if layer.pools is None else layer.pools.shape[1]
+        pooled = layer.size // layer.outputs
+        rows.append(
+            (layer.positions, first_input, first_output, *at, pooled, members, int(layer.average))
+        )
+    rows.append((0, course.first_input[-1], course.first_output[-1], -1, -1, 0, 0, 0))
+    return np.array(rows, np.int64), np.concatenate(tables)
 
 
 def _steps(course: Course, weights: Weights) -> tuple[FloatArray, FloatArray]:
@@ -98,9 +119,10 @@ def _currents(course: Course, weights: Weights) -> tuple[list[FloatArray], list[
     """Currents of some training samples in each layer's tiles, forward and back, in ranges."""
     workload, samples = course.workload, course.lesson.samples
     images = samples.train_inputs[:_CALIBRATION]
-    inputs, sums = floating.activations(workload, weights, images)
+    layers = course.lesson.layers
+    inputs, outputs, sums = floating.activations(workload, layers, weights, images)
     last = floating.output_error(workload, sums, samples.train_labels[:_CALIBRATION])
-    errors = floating.errors(workload, weights, inputs, last)
+    errors = floating.errors(workload, layers, weights, outputs, last)
     forward, back = [], []
     common = max(course.common, 0.0)
     for layer, plan in enumerate(course.layouts):
@@ -116,6 +138,8 @@ def _currents(course: Course, weights: Weights) -> tuple[list[FloatArray], list[
         )
         size = np.abs(errors[layer]).max(axis=1, keepdims=True)
         volts = errors[layer] / np.maximum(size, 1e-30)
+        if layers[layer].positions > 1:  # a position without error, below a pooling, is not read
+            volts = volts[size[:, 0] > 0]
         edges = column_edges(plan)
         back.append(
             np.concatenate([volts[:, a:b] @ signal[:, a:b].T for a, b in itertools.pairwise(edges)])
@@ -124,5 +148,5 @@ def _currents(course: Course, weights: Weights) -> tuple[list[FloatArray], list[
 
 
 def _percentile(values: FloatArray, percent: float) -> float:
-    scale = float(np.percentile(np.abs(values), percent))
+    scale = float(np.percentile(np.abs(values), percent)) if values.size else 0.0
     return scale if scale > 0 else 1.0

@@ -33,6 +33,9 @@ class Course:
         Of each layer.
     first, first_row, first_column : (layer + 1,) arrays
         Each layer's first synapse, row and column among those of all layers, then their number.
+    first_input, first_output : (layer + 1,) arrays
+        Each layer's first input and output among those of all positions of all layers, then their
+        number.
     arms : int
         Devices of a synapse: 1 or 2.
     fast : bool
@@ -61,6 +64,8 @@ class Course:
     first: npt.NDArray[np.int64]
     first_row: npt.NDArray[np.int64]
     first_column: npt.NDArray[np.int64]
+    first_input: npt.NDArray[np.int64]
+    first_output: npt.NDArray[np.int64]
     arms: int
     fast: bool
     states: FloatArray
@@ -124,6 +129,8 @@ class Course:
             lesson=lesson, workload=workload, hardware=hardware, layouts=plans, first=first,
             first_row=starts([rows for rows, _ in lesson.shapes]),
             first_column=starts([columns for _, columns in lesson.shapes]),
+            first_input=starts([each.positions * each.shape[0] for each in lesson.layers]),
+            first_output=starts([each.positions * each.shape[1] for each in lesson.layers]),
             arms=arms, fast=workload.rule.fast, states=np.clip(states, low, high), low=low,
             high=high, parameters=np.broadcast_to(parameters, (*alike, parameters.shape[-1])),
             added=np.broadcast_to(added.astype(np.float32), (*alike, 2)),

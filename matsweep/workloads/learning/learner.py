@@ -281,20 +281,24 @@ def _settings(course: Course) -> Any:
 
 
 def _work(course: Course) -> Any:
-    rows, columns = int(course.first_row[-1]), int(course.first_column[-1])
+    inputs, outputs = int(course.first_input[-1]), int(course.first_output[-1])
     widest = int(max(np.diff(course.first_row).max(), np.diff(course.first_column).max()))
     batch = min(
         course.workload.batch, course.workload.samples or len(course.lesson.samples.train_labels)
     )
     events = 2 * int(course.first[-1])
+    largest = max(layer.size for layer in course.lesson.layers)
     return core.Work(
-        active=np.zeros((batch, rows), np.float32),
-        error=np.zeros((batch, columns), np.float32),
-        volts=np.zeros(max(rows, widest), np.float32),
+        active=np.zeros((batch, inputs), np.float32),
+        error=np.zeros((batch, outputs), np.float32),
+        volts=np.zeros(max(inputs, widest), np.float32),
         current=np.zeros(widest, np.float32),
         noise=np.zeros(widest, np.float32),
         output=np.zeros(widest, np.float32),
-        sums=np.zeros(columns, np.float32),
+        sums=np.zeros(outputs, np.float32),
+        values=np.zeros(outputs, np.float32),
+        chosen=np.zeros(outputs, np.int64),
+        map=np.zeros(largest, np.float32),
         place=np.zeros(events, np.int64),
         number=np.zeros(events, np.int32),
         normal=np.zeros(2 * events + 2 * widest + 8, np.float32),

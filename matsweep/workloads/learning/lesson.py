@@ -7,6 +7,7 @@ import io
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -15,6 +16,8 @@ from matsweep.core.cache import cache_folder, keep
 from matsweep.core.checks import UserError, within
 from matsweep.core.streams import FloatArray
 from matsweep.datasets.dataset import IntArray, Samples
+from matsweep.workloads.learning.convolution import image_of
+from matsweep.workloads.learning.layers import Layer, network
 from matsweep.workloads.learning.settings import Training
 
 
@@ -25,8 +28,7 @@ class Lesson:
     Parameters
     ----------
     samples : Samples
-    shapes : tuple of (int, int)
-        Rows (with a bias) and columns of each layer.
+    layers : tuple of Layer
     signed : tuple of bool
         Whether each layer's inputs have both signs.
     weights : tuple of (row, column) float32 arrays
@@ -38,11 +40,16 @@ class Lesson:
     """
 
     samples: Samples
-    shapes: tuple[tuple[int, int], ...]
+    layers: tuple[Layer, ...]
     signed: tuple[bool, ...]
     weights: tuple[FloatArray, ...]
     float_accuracy: float
     digest: str
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """Rows (with a bias) and columns of each layer."""
+        return tuple(layer.shape for layer in self.layers)
 
 
 def lesson(workload: Training, key: str) -> Lesson:
@@ -61,16 +68,18 @@ def lesson(workload: Training, key: str) -> Lesson:
     Raises
     ------
     UserError
-        If devices are to begin with weights that diverged, or the data cannot be read.
+        If devices are to begin with weights that diverged, the data cannot be read, or their images
+        are too small for the convolutions.
     """
     with within("workload.data"):
         samples = workload.data.load()
-    shapes = layer_shapes(workload, samples)
+    with within("workload"):
+        layers = layers_of(workload, samples)
     path = cache_folder() / f"lesson-{key}.npz"
-    weights = _load(path, len(shapes))
+    weights = _load(path, len(layers))
     if weights is None:
         with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore"):
-            weights = trained(workload, samples, np.random.default_rng(0))
+            weights = trained(workload, layers, samples, np.random.default_rng(0))
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, **{f"w{i}": w for i, w in enumerate(weights)})
         keep(path.name, buffer.getvalue())
@@ -83,13 +92,15 @@ def lesson(workload: Training, key: str) -> Lesson:
     for array in (*samples, *weights):
         hashed.update(str(array.shape).encode())
         hashed.update(np.ascontiguousarray(array).tobytes())
-    signed = (False, *(workload.activation == "tanh" for _ in workload.hidden))
+    signed = (False, *(workload.activation == "tanh" for _ in layers[1:]))
     return Lesson(
         samples=samples,
-        shapes=shapes,
+        layers=layers,
         signed=signed,
         weights=weights,
-        float_accuracy=accuracy(workload, weights, samples.test_inputs, samples.test_labels),
+        float_accuracy=accuracy(
+            workload, layers, weights, samples.test_inputs, samples.test_labels
+        ),
         digest=hashed.hexdigest(),
     )
 
@@ -102,8 +113,8 @@ def _load(path: Path, layers: int) -> tuple[FloatArray, ...] | None:
         return None
 
 
-def layer_shapes(workload: Training, samples: Samples) -> tuple[tuple[int, int], ...]:
-    """Rows (with a bias) and columns of each layer.
+def layers_of(workload: Training, samples: Samples) -> tuple[Layer, ...]:
+    """Build the layers of a workload's network for its data.
 
     Parameters
     ----------
@@ -112,12 +123,17 @@ def layer_shapes(workload: Training, samples: Samples) -> tuple[tuple[int, int],
 
     Returns
     -------
-    tuple of (int, int)
+    tuple of Layer
+
+    Raises
+    ------
+    UserError
+        If convolutions get no images, or too small ones.
     """
     classes = int(max(samples.train_labels.max(), samples.test_labels.max())) + 1
     units = (samples.train_inputs.shape[1], *workload.hidden, classes)
-    extra = int(workload.bias)
-    return tuple((units[i] + extra, units[i + 1]) for i in range(len(units) - 1))
+    image = image_of(workload.data) if workload.convolutions else None
+    return network(workload.convolutions, units, image, bias=workload.bias)
 
 
 def initial_weights(
@@ -149,7 +165,7 @@ def initial_weights(
 
 
 def trained(
-    workload: Training, samples: Samples, rng: np.random.Generator
+    workload: Training, layers: tuple[Layer, ...], samples: Samples, rng: np.random.Generator
 ) -> tuple[FloatArray, ...]:
     """Train in floating point: plain gradient descent with the workload's rates and batches.
 
@@ -159,6 +175,7 @@ def trained(
     Parameters
     ----------
     workload : Training
+    layers : tuple of Layer
     samples : Samples
     rng : np.random.Generator
 
@@ -168,17 +185,18 @@ def trained(
         Weights of each layer.
     """
     weights = [
-        initial_weights(workload, layer, rng.random(shape, np.float32), np.inf)
-        for layer, shape in enumerate(layer_shapes(workload, samples))
+        initial_weights(workload, index, rng.random(layer.shape, np.float32), np.inf)
+        for index, layer in enumerate(layers)
     ]
     rates = workload.per_layer(workload.learning_rate)
     for epoch in range(workload.epochs):
-        descend(workload, weights, samples, rates, workload.schedule.at(epoch), rng)
+        descend(workload, layers, weights, samples, rates, workload.schedule.at(epoch), rng)
     return tuple(weights)
 
 
 def descend(
     workload: Training,
+    layers: tuple[Layer, ...],
     weights: list[FloatArray],
     samples: Samples,
     rates: tuple[float, ...],
@@ -190,6 +208,7 @@ def descend(
     Parameters
     ----------
     workload : Training
+    layers : tuple of Layer
     weights : list of (row, column) float32 arrays
         Of each layer; they change.
     samples : Samples
@@ -208,40 +227,64 @@ def descend(
     for first in range(0, len(order), workload.batch):
         chosen = order[first : first + workload.batch]
         grads = gradients(
-            workload, tuple(weights), samples.train_inputs[chosen], samples.train_labels[chosen]
-        )
+            workload, layers, tuple(weights), samples.train_inputs[chosen],
+            samples.train_labels[chosen],
+        )  # fmt: skip
         for weight, grad, rate in zip(weights, grads, rates, strict=True):
             weight -= np.float32(rate * factor / len(chosen)) * grad
 
 
+class Activations(NamedTuple):
+    """Values of a network in floating point.
+
+    Parameters
+    ----------
+    inputs : list of (sample · position, row) arrays
+        Of each layer, with the bias.
+    outputs : list of (sample · position, column) arrays
+        Of each layer but the last, activated, before a pooling.
+    sums : (sample, class) array
+        Of the last layer, before its activation.
+    """
+
+    inputs: list[FloatArray]
+    outputs: list[FloatArray]
+    sums: FloatArray
+
+
 def activations(
-    workload: Training, weights: tuple[FloatArray, ...], inputs: FloatArray
-) -> tuple[list[FloatArray], FloatArray]:
+    workload: Training,
+    layers: tuple[Layer, ...],
+    weights: tuple[FloatArray, ...],
+    inputs: FloatArray,
+) -> Activations:
     """Run the network forward in floating point.
 
     Parameters
     ----------
     workload : Training
+    layers : tuple of Layer
     weights : tuple of (row, column) arrays
         Of each layer.
     inputs : (sample, input) array
 
     Returns
     -------
-    values : list of (sample, row) arrays
-        Inputs of each layer, with the bias.
-    sums : (sample, class) array
-        Of the last layer, before its activation.
+    Activations
     """
-    values, rows = inputs, []
-    for index, weight in enumerate(weights):
-        if workload.bias:
+    below: FloatArray = inputs
+    rows: list[FloatArray] = []
+    outputs: list[FloatArray] = []
+    for index, (layer, weight) in enumerate(zip(layers, weights, strict=True)):
+        values: FloatArray = layer.windows(below)
+        if layer.bias:
             values = np.concatenate([values, np.ones((len(values), 1), values.dtype)], axis=1)
         rows.append(values)
         sums = values @ weight
-        if index < len(weights) - 1:
-            values = _activated(workload.activation, sums)
-    return rows, sums
+        if index < len(layers) - 1:
+            outputs.append(_activated(workload.activation, sums))
+            below = layer.pooled(outputs[-1])
+    return Activations(rows, outputs, sums)
 
 
 def _activated(name: str, sums: FloatArray) -> FloatArray:
@@ -279,8 +322,9 @@ def output_error(workload: Training, sums: FloatArray, labels: IntArray) -> Floa
 
 def errors(
     workload: Training,
+    layers: tuple[Layer, ...],
     weights: tuple[FloatArray, ...],
-    inputs: list[FloatArray],
+    outputs: list[FloatArray],
     last: FloatArray,
 ) -> list[FloatArray]:
     """Propagate the derivatives of the loss back to each layer's sums.
@@ -288,36 +332,42 @@ def errors(
     Parameters
     ----------
     workload : Training
+    layers : tuple of Layer
     weights : tuple of (row, column) arrays
         Of each layer.
-    inputs : list of (sample, row) arrays
-        Of each layer, from `activations`.
+    outputs : list of (sample · position, column) arrays
+        Of each layer but the last, from `activations`.
     last : (sample, class) array
         Derivative by the last layer's sums.
 
     Returns
     -------
-    list of (sample, column) arrays
+    list of (sample · position, column) arrays
         Of each layer.
     """
     derivatives = [last]
     for index in range(len(weights) - 1, 0, -1):
-        back = derivatives[0] @ weights[index].T
-        a = inputs[index]
+        layer, under, a = layers[index], layers[index - 1], outputs[index - 1]
+        back: FloatArray = (derivatives[0] @ weights[index].T)[:, : layer.inputs]
+        back = under.unpooled(layer.gathered(back), a)
         slope = {"sigmoid": a * (1 - a), "tanh": 1 - a * a, "relu": (a > 0).astype(a.dtype)}
-        below = back * slope[workload.activation]
-        derivatives.insert(0, below[:, : below.shape[1] - int(workload.bias)])
+        derivatives.insert(0, back * slope[workload.activation])
     return derivatives
 
 
 def gradients(
-    workload: Training, weights: tuple[FloatArray, ...], inputs: FloatArray, labels: IntArray
+    workload: Training,
+    layers: tuple[Layer, ...],
+    weights: tuple[FloatArray, ...],
+    inputs: FloatArray,
+    labels: IntArray,
 ) -> list[FloatArray]:
     """Gradient of the loss, summed over samples, by the weights.
 
     Parameters
     ----------
     workload : Training
+    layers : tuple of Layer
     weights : tuple of (row, column) arrays
         Of each layer.
     inputs : (sample, input) array
@@ -328,19 +378,25 @@ def gradients(
     list of (row, column) arrays
         Of each layer.
     """
-    values, sums = activations(workload, weights, inputs)
-    derivatives = errors(workload, weights, values, output_error(workload, sums, labels))
-    return [value.T @ error for value, error in zip(values, derivatives, strict=True)]
+    run = activations(workload, layers, weights, inputs)
+    last = output_error(workload, run.sums, labels)
+    derivatives = errors(workload, layers, weights, run.outputs, last)
+    return [value.T @ error for value, error in zip(run.inputs, derivatives, strict=True)]
 
 
 def accuracy(
-    workload: Training, weights: tuple[FloatArray, ...], inputs: FloatArray, labels: IntArray
+    workload: Training,
+    layers: tuple[Layer, ...],
+    weights: tuple[FloatArray, ...],
+    inputs: FloatArray,
+    labels: IntArray,
 ) -> float:
     """Share of the samples that the network classifies correctly in floating point.
 
     Parameters
     ----------
     workload : Training
+    layers : tuple of Layer
     weights : tuple of (row, column) arrays
         Of each layer.
     inputs : (sample, input) array
@@ -351,5 +407,5 @@ def accuracy(
     float, in [0, 1]
     """
     with np.errstate(over="ignore", invalid="ignore"):  # weights may have diverged
-        _, sums = activations(workload, weights, inputs)
+        sums = activations(workload, layers, weights, inputs).sums
     return float(np.mean(sums.argmax(axis=1) == labels))

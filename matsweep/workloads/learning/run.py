@@ -43,7 +43,8 @@ class PreparedLesson:
     def matrices(self) -> tuple[Matrix, ...]:
         """Weights with the bias as a row, trained in floating point.
 
-        Errors go back through all layers but the first, in analog reads if `backward` is analog.
+        Errors go back through all layers but the first, in analog reads if `backward` is analog:
+        at all positions of a convolution, also where a pooling leaves none.
         """
         back = int(self.settings.backward == "analog")
         return tuple(
@@ -51,11 +52,14 @@ class PreparedLesson:
                 weight=weight,
                 calibration=np.zeros((0, len(weight)), weight.dtype),
                 signed=signed,
-                uses_back=back if layer else 0,
-                operations={"comparison": weight.shape[1]},
+                uses=layer.positions,
+                uses_back=back * layer.positions if index else 0,
+                operations=layer.operations,
+                fresh=None if layer.held is None else layer.below,
+                held=layer.held,
             )
-            for layer, (weight, signed) in enumerate(
-                zip(self.lesson.weights, self.lesson.signed, strict=True)
+            for index, (layer, weight, signed) in enumerate(
+                zip(self.lesson.layers, self.lesson.weights, self.lesson.signed, strict=True)
             )
         )
 

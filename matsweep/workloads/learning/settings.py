@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from matsweep.core.checks import UserError, non_negative, one_of, positive, whole
+from matsweep.core.codec import later
 from matsweep.core.plausible import Plausible
 from matsweep.core.quantities import Dimensionless
 from matsweep.crossbar import Tile
 from matsweep.datasets import Dataset, Digits
+from matsweep.workloads.learning.convolution import Convolution, image_of, maps
 from matsweep.workloads.learning.rules import PulseCount, Reset, Rule, Schedule
 
 HIDDEN = {"sigmoid": 0, "tanh": 1, "relu": 2}
@@ -19,10 +21,13 @@ LOSSES = {"squared": 0, "cross_entropy": 1}
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """Settings of a multilayer perceptron that is trained in the crossbar.
+    """Settings of a perceptron or a convolutional network that is trained in the crossbar.
 
     Every sample is read forward through the tiles; its error goes back through the same devices
-    (transposed reads); the rule turns the outer products into pulses.
+    (transposed reads); the rule turns the outer products into pulses. The kernels of a convolution
+    are one matrix, which every position of the map reads and updates, one after the other: rules
+    that work in digital memory pulse the sum over positions, those whose pulses meet on the devices
+    pulse for each position (Gokmen et al. 2017).
 
     Parameters
     ----------
@@ -77,6 +82,13 @@ class Training:
         conductance of all rows at the full read voltage.
     bound_management : bool
         Repeat a read at half the voltages if a conversion saturates, until none does.
+    convolutions : tuple of Convolution
+        Layers before the dense ones, which read the data's images; none: a perceptron.
+
+    References
+    ----------
+    T. Gokmen, M. Onen, W. Haensch, Front. Neurosci. 11:538, 2017, doi:10.3389/fnins.2017.00538:
+    convolutions on arrays that learn.
     """
 
     data: Dataset = field(default_factory=Digits)
@@ -102,6 +114,7 @@ class Training:
     backward: str = "analog"
     adc_range: str = "calibrated"
     bound_management: bool = True
+    convolutions: tuple[Convolution, ...] = later(())
 
     def __post_init__(self) -> None:
         for units in self.hidden:
@@ -114,10 +127,10 @@ class Training:
             whole("samples", self.samples, low=1)
         for name in ("learning_rate", "weight_range"):
             values = getattr(self, name)
-            if len(values) not in (1, len(self.hidden) + 1):
+            if len(values) not in (1, self.layers):
                 raise UserError(
                     f"{name} must hold one number, or one for each of the "
-                    f"{len(self.hidden) + 1} layers, got {len(values)}"
+                    f"{self.layers} layers, got {len(values)}"
                 )
             for value in values:
                 positive(name, value)
@@ -137,11 +150,13 @@ class Training:
             raise UserError(
                 "pulsed_start must be false with start=from_zero, whose writing is exact, got true"
             )
+        if self.convolutions and self.data.axes is not None:  # known without reading the data
+            maps(self.convolutions, image_of(self.data))
 
     @property
     def layers(self) -> int:
         """Layers of weights."""
-        return len(self.hidden) + 1
+        return len(self.convolutions) + len(self.hidden) + 1
 
     def per_layer(self, values: tuple[float, ...]) -> tuple[float, ...]:
         """Repeat one number for each layer.

@@ -1,4 +1,4 @@
-"""The workload of in-situ training: a perceptron that learns on its devices."""
+"""The workload of in-situ training: a network that learns on its devices."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ import numpy.typing as npt
 from matsweep.core.checks import within
 from matsweep.core.codec import plain
 from matsweep.devices import AnalogDevice
+from matsweep.workloads.learning.convolution import image_of, least_image
+from matsweep.workloads.learning.layers import Layer, network
 from matsweep.workloads.learning.lesson import lesson
 from matsweep.workloads.learning.run import MEASURES, PreparedLesson
 from matsweep.workloads.learning.settings import Training
@@ -25,7 +27,7 @@ _VERSION = 1  # of what is cached; raise it when the floating-point training cha
 
 @dataclass(frozen=True, kw_only=True)
 class InSitu(Training, Workload):
-    """A multilayer perceptron trained in the crossbar; `Training` has its parameters.
+    """A perceptron or convolutional network trained in the crossbar; `Training` has its parameters.
 
     Noise and spread of pulses and stuck devices can only harm it. Noise of reads and converters,
     and a decay of weights, may act as regularisers while it learns: they have no direction here.
@@ -53,8 +55,10 @@ class InSitu(Training, Workload):
     @property
     def shapes(self) -> tuple[tuple[int, int], ...]:
         """Shapes of the layers, as far as the data state their inputs and classes."""
-        inputs, classes = self.data.ends
-        return tuple(itertools.pairwise((inputs, *self.hidden, classes)))
+        if not self.convolutions:
+            inputs, classes = self.data.ends
+            return tuple(itertools.pairwise((inputs, *self.hidden, classes)))
+        return tuple((layer.inputs, layer.outputs) for layer in self._network)
 
     @property
     def footprint(self) -> int:
@@ -62,7 +66,18 @@ class InSitu(Training, Workload):
         weights = sum(rows * columns for rows, columns in self.shapes)
         order = self.samples or 1
         batch = min(self.batch, self.samples or self.data.samples or 1)
-        return 8 * weights + 16 * order + 4 * batch * sum(map(sum, self.shapes))
+        values = sum(map(sum, self.shapes))
+        if self.convolutions:
+            values = sum(each.positions * sum(each.shape) for each in self._network)
+        return 8 * weights + 16 * order + 4 * batch * values
+
+    @property
+    def _network(self) -> tuple[Layer, ...]:
+        """Layers, of the least images and classes where the data do not state theirs."""
+        known = self.data.axes is not None
+        image = image_of(self.data) if known else least_image(self.convolutions)
+        units = (0, *self.hidden, self.data.ends[1])
+        return network(self.convolutions, units, image, bias=self.bias)
 
     @property
     def preparation(self) -> str:

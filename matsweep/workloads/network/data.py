@@ -49,12 +49,16 @@ class Samples(NamedTuple):
     labels : (sample, …) int64 array or None
     targets : (sample, …) array or None
     calibration : mapping of str to (sample, …) array
+    calibration_labels : (sample, …) int64 array or None
+    calibration_targets : (sample, …) array or None
     """
 
     inputs: Mapping[str, AnyArray]
     labels: npt.NDArray[np.int64] | None
     targets: AnyArray | None
     calibration: Mapping[str, AnyArray]
+    calibration_labels: npt.NDArray[np.int64] | None = None
+    calibration_targets: AnyArray | None = None
 
 
 def resolved(name: str, source: Source) -> Path | Dataset:
@@ -193,9 +197,11 @@ def load(
     name = "data" if held else "calibration"
     return Samples(
         inputs=_inputs(network, preprocessing, "data", scored),
-        labels=None if scored.labels is None else whole_labels("data", np.asarray(scored.labels)),
-        targets=None if scored.targets is None else numbers("data", np.asarray(scored.targets)),
+        labels=_labels("data", scored),
+        targets=_targets("data", scored),
         calibration=_inputs(network, preprocessing, name, fresh),
+        calibration_labels=_labels(name, fresh),
+        calibration_targets=_targets(name, fresh),
     )
 
 
@@ -246,10 +252,18 @@ def taught(network: Network, preprocessing: Preprocessing, name: str, source: So
         arrays = _read(name, found, np.arange(_outline_of(found, name).samples))
     return Samples(
         inputs=_inputs(network, preprocessing, name, arrays),
-        labels=None if arrays.labels is None else whole_labels(name, np.asarray(arrays.labels)),
-        targets=None if arrays.targets is None else numbers(name, np.asarray(arrays.targets)),
+        labels=_labels(name, arrays),
+        targets=_targets(name, arrays),
         calibration={},
     )
+
+
+def _labels(name: str, arrays: Arrays) -> npt.NDArray[np.int64] | None:
+    return None if arrays.labels is None else whole_labels(name, np.asarray(arrays.labels))
+
+
+def _targets(name: str, arrays: Arrays) -> AnyArray | None:
+    return None if arrays.targets is None else numbers(name, np.asarray(arrays.targets))
 
 
 def _scored(

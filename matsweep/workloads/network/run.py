@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from matsweep.core.checks import UserError
 from matsweep.core.streams import FloatArray, Streams
 from matsweep.machine import Hardware, Matrix
 from matsweep.networks.adapting import adapted
 from matsweep.networks.chip import AgedNetwork, ProgrammedNetwork
+from matsweep.networks.last_layer import (
+    LABELS_RIDGE,
+    TARGETS_RIDGE,
+    Refit,
+    exact_products,
+    last_layer,
+    refitted,
+)
 from matsweep.networks.matrices import network_matrices
 from matsweep.networks.network import Network
+from matsweep.networks.products import DeviceProduct, ProgrammedWeight
 from matsweep.networks.recording import Recorded, record
 from matsweep.networks.sizing import sized
 from matsweep.workloads.network.data import Samples, evenly
@@ -28,6 +38,7 @@ from matsweep.workloads.network.outputs import (
     references,
     scored,
 )
+from matsweep.workloads.network.scores import SCORES, by_class
 
 type AnyArray = npt.NDArray[Any]
 
@@ -41,6 +52,8 @@ FLOAT_MERIT = "float_merit"
 _OTHERWISE = {"layer_vmm_error", "programming_error", "missed", FLOAT_MERIT}
 """Measures that are no number for each realisation and time, or the same for all."""
 _ADAPTED = 128  # samples whose statistics are matched
+LAST_LAYER = "last_layer"
+"""Adaptation of the last layer to what it receives on the chip."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,6 +69,8 @@ class PreparedNetwork:
     adaptation : (inputs, mapping of str to Recorded), or None
         Calibration inputs whose statistics are matched at each time, and their run in floating
         point.
+    refit : Refit or None
+        Calibration inputs that the last layer is fitted to again, at the first time.
     wanted : (sample, …) float32 array
         The judged output in floating point.
     output : str
@@ -76,6 +91,7 @@ class PreparedNetwork:
     samples: Samples
     recorded: Mapping[str, Recorded]
     adaptation: tuple[Mapping[str, AnyArray], Mapping[str, Recorded]] | None
+    refit: Refit | None
     wanted: FloatArray
     output: str
     merit: str
@@ -87,6 +103,13 @@ class PreparedNetwork:
     chance: Mapping[str, float]
     digest: str
     float_merit: float | None = None
+
+    @property
+    def adapt(self) -> str:
+        """Adaptation to the chip: "none", "statistics" or "last_layer"."""
+        if self.adaptation is not None:
+            return "statistics"
+        return "none" if self.refit is None else LAST_LAYER
 
     @property
     def coordinates(self) -> Mapping[str, npt.NDArray[np.generic]]:
@@ -131,21 +154,35 @@ class PreparedNetwork:
         of_times = self.measures - _OTHERWISE
         measures: dict[str, FloatArray] = {name: np.zeros((count, len(times))) for name in of_times}
         measures["layer_vmm_error"] = np.zeros((count, len(times), layers))
+        last: list[ProgrammedWeight] = []
         for index, time in enumerate(times):
             aged = programmed.at(time)
+            if self.refit is not None and not last:
+                last = [self._refitted(aged, each, self.refit) for each in range(count)]
             for realisation in range(count):
-                for name, value in self._measured(aged, realisation).items():
+                products = self._products(aged, realisation)
+                if last:
+                    products |= _alone(last[realisation], time)
+                for name, value in self._measured(aged, products).items():
                     measures[name][realisation, index] = value
         if self.float_merit is not None:
             measures[FLOAT_MERIT] = np.full(count, self.float_merit)
-        return measures | _written(programmed)
+        return measures | _written(programmed, last)
 
-    def _measured(self, aged: AgedNetwork, realisation: int) -> dict[str, float | FloatArray]:
-        """Run all samples in one realisation at one time."""
+    def _refitted(self, aged: AgedNetwork, realisation: int, refit: Refit) -> ProgrammedWeight:
+        place = list(self.recorded).index(refit.weight.name)
+        return refitted(aged, realisation, self.matrices[place], refit)
+
+    def _products(self, aged: AgedNetwork, realisation: int) -> dict[str, DeviceProduct]:
         affine = None
         if self.adaptation is not None:
             affine = adapted(aged, realisation, *self.adaptation)
-        products = aged.products(realisation, affine=affine)
+        return aged.products(realisation, affine=affine)
+
+    def _measured(
+        self, aged: AgedNetwork, products: Mapping[str, DeviceProduct]
+    ) -> dict[str, float | FloatArray]:
+        """Run all samples in one realisation at one time."""
         judged = {
             name: Judged(product, self.recorded[name], powered=True)
             for name, product in products.items()
@@ -173,7 +210,7 @@ def prepared(
     measures: frozenset[str],
     top: int | None,
     score: str | None,
-    adapt: bool,
+    adapt: str,
     as_it_came: PreparedNetwork | None = None,
 ) -> PreparedNetwork:
     """Run a network in floating point, and build its matrices.
@@ -188,8 +225,8 @@ def prepared(
     measures : frozenset of str
     top : int or None
     score : str or None
-    adapt : bool
-        Whether statistics are matched at each time.
+    adapt : str
+        "statistics": they are matched at each time; "last_layer": it is fitted again at the first.
     as_it_came : PreparedNetwork, optional
         Of the network before a training for devices, with which results are compared.
 
@@ -210,13 +247,18 @@ def prepared(
     samples = fitted(samples, wanted)
     check(own, samples, top, score)
     adaptation = None
-    if adapt:
+    if adapt == "statistics":
         total = len(next(iter(samples.calibration.values())))
         places = evenly(total, network.batch or _ADAPTED)
         some = {name: each[places] for name, each in samples.calibration.items()}
         adaptation = some, record(network, some).weights
+    refit = None
+    if adapt == LAST_LAYER:
+        to_targets = score is not None and not SCORES[score].whole
+        refit = _refit(network, samples, output, wanted, to_targets=to_targets)
     decided = wanted[0].size if "agreement" in measures else 0
-    facts: tuple[object, ...] = (output, merit, sorted(measures), top, score, adapt)
+    changed = adaptation is not None
+    facts: tuple[object, ...] = (output, merit, sorted(measures), top, score, changed)
     reference: Mapping[str, float]
     chance: Mapping[str, float]
     float_merit = None
@@ -229,27 +271,81 @@ def prepared(
         facts += (as_it_came.digest,)
     return PreparedNetwork(
         network=network, samples=samples, recorded=run.weights, adaptation=adaptation,
-        wanted=wanted, output=output, merit=merit, measures=measures, top=top, score=score,
+        refit=refit, wanted=wanted, output=output, merit=merit, measures=measures, top=top,
+        score=score,
         matrices=network_matrices(network, run.weights, decided=decided),
         reference=reference, chance=chance,
-        digest=_digest(network, samples, facts), float_merit=float_merit,
+        digest=_digest(network, samples, facts, refit), float_merit=float_merit,
     )  # fmt: skip
 
 
-def _digest(network: Network, samples: Samples, facts: tuple[object, ...]) -> str:
+def _refit(
+    network: Network, samples: Samples, output: str, wanted: FloatArray, *, to_targets: bool
+) -> Refit:
+    """Return what the last layer is fitted to: labels, targets, or its products in floats."""
+    weight, plain = last_layer(network, output, monotonic=not to_targets)
+    outputs = weight.values.shape[1]
+    products = exact_products(network, weight, samples.calibration)
+    labels, targets = samples.calibration_labels, samples.calibration_targets
+    if wanted.shape[-1] != outputs:
+        raise UserError(
+            f"adapt=last_layer must find the {outputs} outputs of {weight.name} along the last "
+            f"axis of the network's output, got the shape {wanted.shape}: choose another adapt"
+        )
+    known = products if not to_targets or targets is None else targets.reshape(-1, outputs)
+    if to_targets or labels is None:
+        return Refit(weight=weight, inputs=samples.calibration, labels=None, targets=known)
+    flat = labels.reshape(-1)
+    if len(flat) != len(products) or flat.max() >= max(outputs, 2):
+        raise UserError(
+            f"calibration must hold {len(products)} labels from 0 to {max(outputs, 2) - 1}, one of "
+            f"each product of the last layer, got {len(flat)} up to {flat.max()}"
+        )
+    threshold = float(by_class(wanted, wanted).flat[0]) if outputs == 1 and plain else 0.0
+    return Refit(
+        weight=weight, inputs=samples.calibration, labels=flat, targets=None, threshold=threshold
+    )
+
+
+def _alone(weight: ProgrammedWeight, time: float) -> dict[str, DeviceProduct]:
+    """Return the product of a weight that is programmed in one realisation alone."""
+    packs = [pack.programmed.at(time) for pack in weight.packs]
+    return {weight.weight.name: DeviceProduct(weight, packs, 0, f"{time} s", "", None)}
+
+
+def _digest(
+    network: Network, samples: Samples, facts: tuple[object, ...], refit: Refit | None
+) -> str:
     hashed = hashlib.blake2b(f"{network.digest} {JUDGED} {facts}".encode(), digest_size=16)
     arrays = [*samples.inputs.values(), *samples.calibration.values()]
     arrays += [each for each in (samples.labels, samples.targets) if each is not None]
+    if refit is not None:
+        hashed.update(f"{LAST_LAYER} {LABELS_RIDGE} {TARGETS_RIDGE}".encode())
+        arrays.append(refit.answers)
     for array in arrays:
         hashed.update(f"{array.shape} {array.dtype}".encode())
         hashed.update(np.ascontiguousarray(array).data)
     return hashed.hexdigest()
 
 
-def _written(programmed: ProgrammedNetwork) -> dict[str, FloatArray]:
+def _written(
+    programmed: ProgrammedNetwork, last: Sequence[ProgrammedWeight]
+) -> dict[str, FloatArray]:
     """Error of programming, and the share that write and verify missed, by realisation."""
-    written = [pack.programmed.written for each in programmed.weights for pack in each.packs]
+    again = {each.weight.name for each in last}
+    written = [
+        pack.programmed.written
+        for each in programmed.weights
+        if each.weight.name not in again
+        for pack in each.packs
+    ]
+    if last:
+        parts = [pack.programmed.written for each in last for pack in each.packs]
+        error, missed = (
+            np.concatenate([getattr(each, name) for each in parts]) for name in ("error", "missed")
+        )
+        written.append(parts[0]._replace(error=error, missed=missed))
     devices = sum(each.devices for each in written)
     square = sum(each.devices / devices * np.square(each.error) for each in written)
-    missed = sum(each.devices / devices * each.missed for each in written)
-    return {"programming_error": np.sqrt(square), "missed": np.asarray(missed)}
+    share = sum(each.devices / devices * each.missed for each in written)
+    return {"programming_error": np.sqrt(square), "missed": np.asarray(share)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -33,7 +33,7 @@ from matsweep.workloads.workload import Groundwork, Machines, Prepared
 
 # JAX takes a second to import, which only those who train need.
 if TYPE_CHECKING:
-    from matsweep.networks.training.loop import Lessons
+    from matsweep.networks.training.loop import Epoch, Lessons
     from matsweep.workloads.network.workload import NetworkInference
 
 TRAINING_VERSION = 1
@@ -101,13 +101,21 @@ class NetworkTraining(Groundwork):
         """
         return _lessons(self.workload)
 
-    def compute(self, data: tuple[Network, Lessons], *, folder: Path) -> bytes:
+    def compute(
+        self,
+        data: tuple[Network, Lessons],
+        *,
+        folder: Path,
+        progress: Callable[[Epoch], None] | None = None,
+    ) -> bytes:
         """Train the network.
 
         Parameters
         ----------
         data : (Network, Lessons)
         folder : Path
+        progress : callable, optional
+            Called after each epoch.
 
         Returns
         -------
@@ -121,7 +129,10 @@ class NetworkTraining(Groundwork):
         settings = replace(self.workload.training.effective, data=None)
         hardware = () if self.machines is None else self.machines.draw(settings.seed, _MACHINES)
         times = () if self.machines is None else self.machines.times
-        trained = train(network, lessons, settings, hardware=hardware, times=times, folder=folder)
+        trained = train(
+            network, lessons, settings, hardware=hardware, times=times, folder=folder,
+            progress=progress,
+        )  # fmt: skip
         return rewritten(network, trained.parameters, self._facts())
 
     def _facts(self) -> dict[str, str]:
@@ -164,7 +175,7 @@ def _applied(workload: NetworkInference, before: PreparedNetwork, result: bytes)
     return prepared(
         network, before.samples, output=before.output, merit=before.merit,
         measures=before.measures | {FLOAT_MERIT}, top=before.top, score=before.score,
-        adapt=before.adaptation is not None, as_it_came=before,
+        adapt=before.adapt, as_it_came=before,
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from matsweep.core.codec import later, plain
 from matsweep.datasets import Dataset, Images
 from matsweep.datasets.arrays import file_digest
 from matsweep.networks.batches import Port
+from matsweep.networks.last_layer import last_layer
 from matsweep.networks.load import load_network
 from matsweep.networks.matrices import network_weights
 from matsweep.networks.network import Network
@@ -29,7 +30,13 @@ from matsweep.networks.training.settings import Training
 from matsweep.workloads.network.classes import check_classes, class_note
 from matsweep.workloads.network.data import HELD_BACK, content, labelled, load, outline, resolved
 from matsweep.workloads.network.preprocessing import Preprocessing
-from matsweep.workloads.network.run import FLOAT_MERIT, MEASURES, PreparedNetwork, prepared
+from matsweep.workloads.network.run import (
+    FLOAT_MERIT,
+    LAST_LAYER,
+    MEASURES,
+    PreparedNetwork,
+    prepared,
+)
 from matsweep.workloads.network.scores import SCORES
 from matsweep.workloads.network.training import (
     TRAINING_VERSION,
@@ -40,7 +47,7 @@ from matsweep.workloads.network.training import (
 )
 from matsweep.workloads.workload import COSTS, Groundwork, Machines, Workload
 
-_ADAPTATIONS = ("none", "statistics")
+_ADAPTATIONS = ("none", "statistics", LAST_LAYER)
 _VERSION = 1  # of what is prepared; raise it when that changes
 
 
@@ -105,9 +112,10 @@ class NetworkInference(_Carrying, Workload):
         Of regressions and sequences: a name in `SCORES`.
     top : int or None
         Largest outputs among which the class counts as right, for `top_accuracy`; None: not asked.
-    adapt : "none" or "statistics"
+    adapt : "none", "statistics" or "last_layer"
         Match mean and deviation of each output channel to those in floating point, layer by layer
-        at each time (`networks.adapting`).
+        at each time (`networks.adapting`); or fit the last layer again to what it receives on the
+        chip from the calibration samples, once at the first time (`networks.last_layer`).
     test_samples : int or None
         Use only the first N samples; None: all.
     calibration_samples : int
@@ -144,7 +152,9 @@ class NetworkInference(_Carrying, Workload):
             whole("test_samples", self.test_samples, low=1)
         whole("calibration_samples", self.calibration_samples, low=1, high=2**20)
         self._check_targets()
-        _ = self.judged  # so that a file that cannot be read is refused here
+        judged = self.judged  # so that a file that cannot be read is refused here
+        if self.adapt == LAST_LAYER:
+            last_layer(self.network, judged.name, monotonic=not self._to_targets)
         if self.training.none:  # its other settings have no effect
             object.__setattr__(self, "training", Training())
         else:
@@ -164,6 +174,11 @@ class NetworkInference(_Carrying, Workload):
                 )
         if self.top is not None and not labelled("data", self.data):
             raise UserError(f"top must be null for data without labels, got {self.top}")
+
+    @property
+    def _to_targets(self) -> bool:
+        """Whether targets decide the merit."""
+        return self.score is not None and not SCORES[self.score].whole
 
     @property
     def network(self) -> Network:
@@ -370,8 +385,7 @@ class NetworkInference(_Carrying, Workload):
             )  # fmt: skip
             return prepared(
                 self.network, samples, output=self.judged.name, merit=self.merit,
-                measures=self.scores, top=self.top, score=self.score,
-                adapt=self.adapt == "statistics",
+                measures=self.scores, top=self.top, score=self.score, adapt=self.adapt,
             )  # fmt: skip
 
 

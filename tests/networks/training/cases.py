@@ -301,6 +301,8 @@ def _products() -> Iterator[Case]:
     heads = [random(2, 4, 3, 5), random(2, 2, 6, 5, seed=3), random(2, 2, 6, 7, seed=4)]
     yield case("Attention", *heads, weight(3, 6), opset=23, scale=0.4, softcap=1.5)
     yield case("Attention", *heads, Fixed(random(2, 1, 3, 6) > -0.5), opset=23, is_causal=1)
+    nothing = Fixed(np.arange(3)[:, None] != np.ones(6))  # for the second query
+    yield case("Attention", *heads, nothing, opset=23)
     flat = [random(2, 3, 20), random(2, 6, 10, seed=3), random(2, 6, 14, seed=4)]
     yield case("Attention", *flat, opset=23, q_num_heads=4, kv_num_heads=2)
 

@@ -32,6 +32,9 @@ _TRANSPOSED: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] 
 
 _EQUATIONS = {"heads": ("abc,cde->abde", (6, 2, 4)), "steps": ("abc,bcd->ad", (5, 6, 4))}
 
+QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+"""Options of XLA for functions that are called once or twice."""
+
 GRAPHS = (*_CONVOLUTIONS, *_TRANSPOSED, "gemm", "matmul", "left", *_EQUATIONS)
 """Names of the graphs."""
 

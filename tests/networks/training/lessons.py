@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from matsweep.networks.load import build
@@ -12,6 +14,7 @@ from tests.networks.graphs import Builder
 INPUTS, HIDDEN, CLASSES = 12, 16, 4
 
 
+@functools.cache
 def perceptron(*last, seed=1):
     """A perceptron with random weights, behind whose logits further operators may follow."""
     b = Builder((INPUTS,), seed=seed)

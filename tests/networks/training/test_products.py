@@ -322,6 +322,7 @@ def test_gaussian_errors_have_their_deviation_and_gradients_are_at_the_noisy_wei
     errors = GaussianErrors(network, Training(noise=0.1), lessons(network).calibration)
     errors.begin(parameters)
     drawn = [errors.draw(step, parameters).numbers[0] for step in range(40)]
+    plan = errors.draw(0, parameters).plan
     for name, weight in parameters.weights.items():
         shares = np.stack([each[name] for each in drawn]) / np.abs(weight).max()
         assert shares.std() == pytest.approx(0.1, rel=6 / np.sqrt(2 * shares.size))
@@ -331,7 +332,6 @@ def test_gaussian_errors_have_their_deviation_and_gradients_are_at_the_noisy_wei
 
     def total(weight, x):
         own = parameters._replace(weights=parameters.weights | {"hidden": weight})
-        plan = errors.draw(0, own).plan
         return errors.products(network, own, plan, (drawn[0], {}), key)["hidden"](x, 0).sum()
 
     weight = parameters.weights["hidden"]

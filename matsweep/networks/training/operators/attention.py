@@ -10,6 +10,8 @@ from matsweep.networks.training.libraries import jax
 from matsweep.networks.training.operators.registry import Node, NotCoveredError, jnp, operator
 from matsweep.networks.training.parameters import Array
 
+_SETTINGS = {"is_causal", "kv_num_heads", "q_num_heads", "scale", "softcap", "softmax_precision"}
+
 
 @operator("Attention")
 def _attention(
@@ -21,6 +23,8 @@ def _attention(
     """
     if any(each is not None for each in past) or len([each for each in node.outputs if each]) > 1:
         raise NotCoveredError("it has past keys, or writes more than the result")
+    if others := sorted(set(node.settings) - _SETTINGS):
+        raise NotCoveredError(f"it has {others[0]}")
     flat = q.ndim == 3
     q, k, v = (
         _heads(each, node.settings.get(name)) if flat else each
@@ -32,7 +36,9 @@ def _attention(
     scores = jnp().matmul(q * scale, k.swapaxes(-1, -2))
     cap = node.settings.get("softcap", 0.0)
     scores = _masked(node, cap * jnp().tanh(scores / cap) if cap else scores, mask)
-    result = jnp().matmul(jax().nn.softmax(scores, axis=-1), v)
+    some = (scores > -np.inf).any(axis=-1, keepdims=True)  # else the result is 0
+    shares = jax().nn.softmax(jnp().where(some, scores, 0), axis=-1)
+    result = jnp().matmul(jnp().where(some, shares, 0), v)
     if flat:
         result = result.swapaxes(1, 2)
         result = result.reshape(*result.shape[:2], -1)

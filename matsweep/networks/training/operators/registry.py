@@ -23,7 +23,9 @@ class Node:
 
     Parameters
     ----------
-    name, kind : str
+    name : str
+    kind : str
+        "" for one of another domain, or with graphs inside, neither of which is covered.
     inputs, outputs : tuple of str
         Tensors; "" for one that is left out.
     settings : mapping of str to object
@@ -54,9 +56,11 @@ class Node:
         -------
         Node
         """
+        inner = any(each.HasField("g") or each.graphs for each in proto.attribute)
+        standard = proto.domain in ("", "ai.onnx") and not inner
         return cls(
             name=proto.name or f"{proto.op_type}_{next(iter(proto.output), '')}",
-            kind=proto.op_type if proto.domain in ("", "ai.onnx") else "",
+            kind=proto.op_type if standard else "",
             inputs=tuple(proto.input),
             outputs=tuple(proto.output),
             settings=attributes(proto),

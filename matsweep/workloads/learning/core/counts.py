@@ -1,4 +1,4 @@
-"""Updates in whole pulses, of each sample at once or of the sum over a batch."""
+"""Updates in whole pulses, of one product at once or of the sum over several."""
 
 from numpy import float32
 
@@ -6,13 +6,17 @@ from matsweep.core.compiled import compiled
 from matsweep.workloads.learning.core.listing import halved, larger, listed, partner, passed
 from matsweep.workloads.learning.core.propagation import sample
 from matsweep.workloads.learning.core.pulses import pulse
+from matsweep.workloads.learning.core.structures import POSITIONS
 
 
 @compiled
 def by_count(
     whole, least, kept, circuit, devices, settings, state, work, layer, samples, rate
 ):  # fmt: skip
-    """Give a layer whole pulses: of a sample at once, or of the sum over several.
+    """Give a layer whole pulses: of one outer product at once, or of the sum over several.
+
+    A batch of one sample has one product in a dense layer. In a convolution it has one for each
+    position, which are summed in digital memory and become pulses together.
 
     Parameters
     ----------
@@ -22,7 +26,7 @@ def by_count(
         Changes that are worth less get no pulse: counted in pulses of their own polarity if the
         rest is kept, else in those of the finer polarity.
     kept : bool
-        Whether the rest stays in digital memory; else the memory only sums a batch.
+        Whether the rest stays in digital memory; else the memory only sums products.
     circuit : Circuit
     devices : Devices
     settings : Settings
@@ -30,16 +34,16 @@ def by_count(
     work : Work
     layer : int
     samples : int
-        Of the batch.
+        Products of the batch.
     rate : float32
-        Learning rate of the layer.
+        Of their mean.
 
     Returns
     -------
     None
     """
     share = rate / float32(samples) * halved(devices, settings)
-    if settings.batch == 1:
+    if settings.batch == 1 and circuit.grid[layer, POSITIONS] == 1:
         _at_once(whole, least, kept, circuit, devices, settings, state, work, layer, share)
         return
     accumulate(circuit, state, work, layer, samples, share)
@@ -48,7 +52,7 @@ def by_count(
 
 @compiled
 def accumulate(circuit, state, work, layer, samples, share):
-    """Add the wanted changes of all samples to a layer's digital numbers, in ranges.
+    """Add the wanted changes of all products to a layer's digital numbers, in ranges.
 
     Parameters
     ----------
@@ -58,9 +62,9 @@ def accumulate(circuit, state, work, layer, samples, share):
     work : Work
     layer : int
     samples : int
-        Of the batch.
+        Products of the batch.
     share : float32
-        The learning rate over the number of samples.
+        The learning rate over the number of products.
     """
     n, m, start = circuit.rows[layer], circuit.columns[layer], circuit.first[layer]
     for b in range(samples):
@@ -84,7 +88,7 @@ def _worth(devices, change, kept):
 
 @compiled
 def _at_once(whole, least, kept, circuit, devices, settings, state, work, layer, share):
-    """Turn one sample's outer product into pulses, without a gradient of the whole layer."""
+    """Turn one outer product into pulses, without a gradient of the whole layer."""
     n, m, start = circuit.rows[layer], circuit.columns[layer], circuit.first[layer]
     active, error = sample(circuit, work, layer, 0)
     other = partner(devices)

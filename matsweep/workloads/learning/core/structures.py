@@ -13,6 +13,23 @@ IntArray = npt.NDArray[np.int64]
 SIGMOID, TANH, RELU = 0, 1, 2
 SQUARED, CROSS_ENTROPY = 0, 1
 
+POSITIONS = 0
+"""Products of one sample: positions of a convolution; 1 for a dense layer."""
+INPUT = 1
+"""First place in arrays over position and row of all layers."""
+OUTPUT = 2
+"""First place in arrays over position and column of all layers."""
+TAKEN = 3
+"""Place in `tables` of (position, input without the bias); -1: the inputs are the map below."""
+POOLS = 4
+"""Place in `tables` of (pooled position, member); -1: no pooling."""
+POOLED = 5
+"""Positions of the layer's map, pooled."""
+MEMBERS = 6
+"""Positions that become one."""
+AVERAGE = 7
+"""1: pooled values are means; 0: the largest ones."""
+
 
 class Circuit(NamedTuple):
     """The network, its tiles and their converters.
@@ -21,8 +38,13 @@ class Circuit(NamedTuple):
     ----------
     rows, columns : (layer,) int64 arrays
         Inputs of each layer and, with `bias`, one that is always 1; outputs.
-    first, first_row, first_column : (layer + 1,) int64 arrays
-        Each layer's first synapse, row and column in arrays over all layers, then their number.
+    first, first_row : (layer + 1,) int64 arrays
+        Each layer's first synapse and row in arrays over all layers, then their number.
+    grid : (layer + 1, 8) int64 array
+        Positions and maps of each layer, in the order of the constants POSITIONS … AVERAGE; of the
+        last row, INPUT and OUTPUT are the numbers of inputs and outputs of all layers.
+    tables : (n,) int64 array
+        Places of the windows' inputs in the map below (-1: padding), and positions of the pools.
     row_edges, column_edges : (edge of any layer,) int64 arrays
         First row or column of each tile, and each layer's end behind its last tile.
     row_edge_at, column_edge_at : (layer + 1,) int64 arrays
@@ -59,7 +81,8 @@ class Circuit(NamedTuple):
     columns: IntArray
     first: IntArray
     first_row: IntArray
-    first_column: IntArray
+    grid: IntArray
+    tables: IntArray
     row_edges: IntArray
     row_edge_at: IntArray
     column_edges: IntArray
@@ -231,14 +254,19 @@ class Work(NamedTuple):
 
     Attributes
     ----------
-    active : (sample, row of any layer) float32 array
+    active : (sample, position and row of any layer) float32 array
         Inputs of each layer.
-    error : (sample, column of any layer) float32 array
+    error : (sample, position and column of any layer) float32 array
         Derivatives of the loss by each layer's sums.
-    volts : (row of any layer, or column,) float32 array
+    volts : (position and row of any layer, or column,) float32 array
         In units of the read voltage.
     current, noise, output : (line,) float32 arrays
-    sums : (column of any layer,) float32 array
+    sums, values : (position and column of any layer,) float32 arrays
+        Of one sample: before the activation, and behind it.
+    chosen : (position and column of any layer,) int64 array
+        Place of each pooled value among the layer's values, where the largest is taken.
+    map : (value of a map,) float32 array
+        A layer's map behind its pooling, or the derivatives of the loss by one.
     place : (event,) int64 array
         Device of each event.
     number : (event,) int32 array
@@ -255,6 +283,9 @@ class Work(NamedTuple):
     noise: FloatArray
     output: FloatArray
     sums: FloatArray
+    values: FloatArray
+    chosen: IntArray
+    map: FloatArray
     place: IntArray
     number: npt.NDArray[np.int32]
     normal: FloatArray

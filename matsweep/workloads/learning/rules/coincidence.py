@@ -32,9 +32,9 @@ def coincide(
     work : Work
     layer : int
     active : (row,) float32 array
-        Inputs x of one sample.
+        Inputs x of one product.
     error : (column,) float32 array
-        Errors e of the sample.
+        Errors e of its sums.
     rate : float32
         Weight change over -x e.
     bits : int
@@ -97,7 +97,7 @@ def coincide(
 
 @kernel
 def _update(circuit, devices, settings, state, work, layer, samples, rate):
-    """Pulse a layer for each sample in turn; `settings.parameters` (1,): bits."""
+    """Pulse a layer for each product in turn; `settings.parameters` (1,): bits."""
     bits, share = int(settings.parameters[0]), rate / float32(samples)
     for b in range(samples):
         active, error = core.sample(circuit, work, layer, b)
@@ -111,7 +111,10 @@ class Coincidence(Rule, kind="coincidence"):
     """Random pulses on rows and columns at once; a device moves where two of them coincide.
 
     The array forms the outer product, in a time that does not depend on its size. The
-    probabilities of rows and columns are scaled so that their largest are equal.
+    probabilities of rows and columns are scaled so that their largest are equal. A convolution is
+    updated position by position, each with trains of its own (Gokmen et al. 2017): its devices get
+    the pulses, and the update takes the time, of as many outer products; positions without error
+    take none.
 
     Parameters
     ----------
@@ -120,7 +123,8 @@ class Coincidence(Rule, kind="coincidence"):
 
     References
     ----------
-    T. Gokmen, Y. Vlasov, Front. Neurosci. 10:333, 2016, doi:10.3389/fnins.2016.00333.
+    T. Gokmen, Y. Vlasov, Front. Neurosci. 10:333, 2016, doi:10.3389/fnins.2016.00333; T. Gokmen,
+    M. Onen, W. Haensch, Front. Neurosci. 11:538, 2017, doi:10.3389/fnins.2017.00538.
     """
 
     kernel: ClassVar[Kernel] = _update

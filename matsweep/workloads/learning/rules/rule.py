@@ -37,14 +37,19 @@ class Rule:
     -rate x e, averaged over a batch. A rule is one class in one module: its parameters, its
     requirements of the hardware, and a compiled kernel.
 
+    A convolution has one outer product x e for each sample and position. Its gradient is their sum
+    over positions, so that the rate, which applies to the mean, is that of the layer times their
+    number. A rule need not know: it sums products in digital memory, or pulses for each in turn, as
+    arrays on which pulses meet must (Gokmen et al. 2017).
+
     The kernel is ``update(circuit, devices, settings, state, work, layer, samples, rate)``,
     decorated by `matsweep.core.kernel.kernel`. It changes one layer after a batch, by
     `core.pulse` or functions built on it:
 
     - circuit, devices, settings, state, work : the tuples of `core`;
     - layer : int;
-    - samples : int, of the batch: `core.sample` returns each one's x and e of the layer;
-    - rate : float32, the layer's learning rate.
+    - samples : int, outer products of the batch: `core.sample` returns each one's x and e;
+    - rate : float32, the learning rate of their mean: the layer's, times its positions.
 
     `settings.parameters` holds the rule's `parameters` as float64.
 
@@ -58,6 +63,10 @@ class Rule:
         Whether each synapse has a number in digital memory, `state.digital`.
     fast : bool
         Whether each synapse has one more device, in a fast array behind the others in `state.x`.
+
+    References
+    ----------
+    T. Gokmen, M. Onen, W. Haensch, Front. Neurosci. 11:538, 2017, doi:10.3389/fnins.2017.00538.
     """
 
     registry: ClassVar[Registry[type[Rule]]] = Registry("learning rule")

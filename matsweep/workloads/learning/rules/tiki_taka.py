@@ -106,7 +106,7 @@ def symmetry_points(circuit, devices, state, work, pairs):
 
 @kernel
 def _update(circuit, devices, settings, state, work, layer, samples, rate):
-    """Pulse a layer's fast array for each sample, and every N batches transfer a row.
+    """Pulse a layer's fast array for each product, and every N batches transfer a row.
 
     `settings.parameters` (6,): those of `TikiTaka`, in their order.
     """
@@ -127,9 +127,10 @@ def _update(circuit, devices, settings, state, work, layer, samples, rate):
 class TikiTaka(Rule, kind="tiki_taka"):
     """Gradients go to a fast array, whose symmetry points are its zeros, and on to the weights.
 
-    The fast array gets random pulses that coincide (`Coincidence`). Every N batches one row of it
-    is read, in turn, and transferred to the weights. Its references are set to the states that
-    a potentiating and a depressing pulse leave as is, determined by pulses in turn.
+    The fast array gets random pulses that coincide (`Coincidence`), in a convolution for each
+    position. Every N batches one row of it is read, in turn, and transferred to the weights. Its
+    references are set to the states that a potentiating and a depressing pulse leave as is,
+    determined by pulses in turn.
 
     Parameters
     ----------
