@@ -285,6 +285,8 @@ def test_nodes_without_names_or_of_one_name_keep_those_of_their_layers() -> None
         node.name = "same" if node.op_type == "MatMul" and node is not unnamed else ""
     _, other = assert_written(built(b.model(y)), {"x": values(3, 6)})
     assert [layer.name for layer in other.layers][:2] == ["same", "same_2"]
+    names = [node.name for node in onnx.load_from_string(rewritten(other, NOTHING)).graph.node]
+    assert {layer.name for layer in other.layers} <= set(names)
 
 
 @pytest.mark.parametrize("folder", EXPORTED, ids=[each.name for each in EXPORTED])
