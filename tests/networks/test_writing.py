@@ -278,11 +278,15 @@ def test_nodes_without_names_or_of_one_name_keep_those_of_their_layers() -> None
     b = Builder((6,))
     y = b.op("Tanh", b.op("MatMul", "x", b.weight(6, 6)))
     y = b.op("Tanh", b.op("Mul", b.op("MatMul", y, b.weight(6, 6)), b.weight(6)))
-    y = b.op("Conv", b.op("Reshape", y, b.constant([0, 1, 6])), b.weight(2, 1, 3))
+    y = b.op("MatMul", b.op("Reshape", y, b.constant([0, 2, 3])), b.weight(3, 5))
+    y = b.op("Mul", y, b.weight(5))  # the layer is named by what is written before
+    unnamed = b.nodes[-2]
     for node in b.nodes:
-        node.name = "same" if node.op_type == "MatMul" else ""
+        node.name = "same" if node.op_type == "MatMul" and node is not unnamed else ""
     _, other = assert_written(built(b.model(y)), {"x": values(3, 6)})
     assert [layer.name for layer in other.layers][:2] == ["same", "same_2"]
+    names = [node.name for node in onnx.load_from_string(rewritten(other, NOTHING)).graph.node]
+    assert {layer.name for layer in other.layers} <= set(names)
 
 
 @pytest.mark.parametrize("folder", EXPORTED, ids=[each.name for each in EXPORTED])

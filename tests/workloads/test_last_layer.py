@@ -107,11 +107,19 @@ def test_realisations_do_not_depend_on_those_computed_together(folder):
             np.testing.assert_array_equal(values[0], whole[name][number], err_msg=name)
 
 
-def test_later_times_keep_the_fit_of_the_first(folder):
-    """Without drift and read noise nothing but the time changes."""
+def test_later_times_keep_the_fit_of_the_first(folder, monkeypatch):
+    """Without drift and read noise nothing but the time changes; one fit for each realisation."""
     prepared = workload(folder).prepare()
+    times = []
+
+    def counted(aged, *others):
+        times.append(aged.time)
+        return last_layer.refitted(aged, *others)
+
+    monkeypatch.setattr("matsweep.workloads.network.run.refitted", counted)
     both = run(prepared, hardware(cycle_to_cycle=0.15), times=(1.0, 1e4))
     np.testing.assert_array_equal(both["correct"][:, 0], both["correct"][:, 1])
+    assert times == [1.0] * 3
 
 
 def test_devices_are_programmed_with_the_random_numbers_that_they_had(folder, monkeypatch):
