@@ -78,9 +78,26 @@ def _read(step: Digital) -> Segment:
     opset = next(each.version for each in model.opset_import if each.domain in ("", "ai.onnx"))
     to_array = onnx().numpy_helper.to_array
     return Segment(
-        tuple(Node.of(each, opset) for each in model.graph.node),
+        _ordered([Node.of(each, opset) for each in model.graph.node]),
         {each.name: np.asarray(to_array(each)) for each in model.graph.initializer},
     )
+
+
+def _ordered(nodes: Sequence[Node]) -> tuple[Node, ...]:
+    """Order nodes so that each follows those it reads, as ONNX Runtime does."""
+    writers = {name: node for node in nodes for name in node.outputs if name}
+    order: dict[int, Node] = {}
+    waiting = list(reversed(nodes))
+    while waiting:
+        node = waiting[-1]
+        before = [writers[name] for name in node.inputs if name in writers]
+        missing = [each for each in before if id(each) not in order]
+        if missing and id(node) not in order:
+            waiting += missing
+            continue
+        order.setdefault(id(node), node)
+        waiting.pop()
+    return tuple(order.values())
 
 
 def interpreted(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from matsweep.core.checks import UserError
 from matsweep.networks.batch import probe
 from matsweep.networks.forward import exact, forward
 from matsweep.networks.load import load_network
-from matsweep.networks.network import Network
+from matsweep.networks.network import Digital, Network
 from matsweep.networks.selection import Selection
 from matsweep.networks.shipped import SHIPPED, shipped
 from matsweep.networks.training import differentiable
+from matsweep.networks.training.interpreter import segment
 from matsweep.networks.training.libraries import jax
 from tests.conftest import EXHAUSTIVE
 from tests.networks.graphs import Builder, attention, lenet, residual
@@ -160,6 +162,28 @@ def test_rows_are_those_of_the_simulation(name: str) -> None:
 
     differentiable.run(network, parameters, given, {layer.weights[0].name: product})
     np.testing.assert_array_equal(rows[1], rows[0])
+
+
+def test_a_segment_whose_nodes_do_not_follow_what_they_read() -> None:
+    """ONNX Runtime orders them itself."""
+    b = Builder((2, 5, 5))
+    y = b.op("ConvTranspose", b.op("Mul", "x", b.weight(1)), b.weight(2, 1, 1, 1))
+    dense = b.op("MatMul", b.op("Transpose", y, perm=[0, 1, 2, 3]), b.weight(5, 1))
+    model = b.model(b.op("Relu", y), b.op("Conv", b.op("Relu", dense), b.weight(2, 1, 1, 1)), y)
+    network = built(model)
+    assert_same(network, made_up(network))
+    step = next(each for each in network.steps if isinstance(each, Digital))
+    (mul, *others) = segment(step).nodes
+    turned = onnx.load_from_string(step.model)
+    nodes = [onnx.NodeProto.FromString(each.SerializeToString()) for each in turned.graph.node]
+    del turned.graph.node[:]
+    turned.graph.node.extend(reversed(nodes))
+    backward = segment(replace(step, model=turned.SerializeToString())).nodes
+    assert {each.name for each in backward} == {mul.name, *(each.name for each in others)}
+    known = {*step.inputs, *segment(step).constants, ""}
+    for each in backward:
+        assert known.issuperset(each.inputs)
+        known.update(each.outputs)
 
 
 def test_a_batch_that_stays_fixed() -> None:
