@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from matsweep.analysis.conditions import Condition, Conditions, conditions_of, paired_difference
 from matsweep.analysis.objectives import levelled
-from matsweep.analysis.pairs import Values, finest_step, student
+from matsweep.analysis.pairs import Values, finest_step
 from matsweep.analysis.view import Index, View
 from matsweep.core.checks import in_range, whole
 
@@ -115,7 +115,8 @@ def rerankings(
     view : View
         At the time at which candidates are compared.
     confidence : float, in [0.5, 0.9999]
-        Of intervals; gains and changes of rank hold for all families at once (Bonferroni).
+        Of intervals. Gains hold for all families at once (`holm`), and so do changes of rank
+        (Bonferroni).
     samples : int, >= 100
     seed : int
 
@@ -163,10 +164,11 @@ def _reranking(
     order = np.argsort(-_good(view, before), kind="stable")
     families = families[order]
     before, after = before[order], after[order]
-    gains = tuple(_gain(each, pairs, names, families, level) for each in at_each)
+    gains = tuple(_gain(each, pairs, names, families, 1 - confidence) for each in at_each)
     own, other = _good(view, before), _good(view, after)
     ranks_before, ranks_after = ranks(own), ranks(other)
-    alone = _sure(view, pairs[:, 0], pairs[:, 1], 1 - confidence)
+    alone = _chances(view, pairs[:, 0], pairs[:, 1]) <= 1 - confidence
+    gained = _good(view, pairs[:, 1]) > _good(view, pairs[:, 0])
     drawn = _drawn(view, np.concatenate([before, after]), samples, seed)
     tau, moved = kendall(own, other), np.zeros(len(families), dtype=bool)
     error, low, high, chance = np.nan, np.nan, np.nan, np.nan
@@ -182,7 +184,8 @@ def _reranking(
         chance = float(np.mean(kendall(own, levelled(own + still - shift))))
     return Reranking(
         condition=found.all[place], baseline=found.all[0], families=tuple(families.tolist()),
-        settings=len(pairs), better=int((alone > 0).sum()), worse=int((alone < 0).sum()),
+        settings=len(pairs), better=int((alone & gained).sum()),
+        worse=int((alone & ~gained).sum()),
         confidence=confidence, gains=gains, ranks_before=ranks_before,
         ranks_after=ranks_after, moved=moved, tau=float(tau), tau_error=error, tau_low=float(low),
         tau_high=float(high), tau_by_chance=chance,
@@ -211,21 +214,57 @@ def _best(
 
 
 def _gain(
-    view: View, pairs: Index, names: NDArray[np.str_], families: NDArray[np.str_], level: float
+    view: View, pairs: Index, names: NDArray[np.str_], families: NDArray[np.str_], outside: float
 ) -> Gain:
     before, after = _best(view, pairs, names, families)
     mean, error, _ = paired_difference(view, view.merit, after, before)
     return Gain(time=view.chosen_time, before=before, after=after, mean=_sign(view) * mean,
-                error=error, sure=_sure(view, before, after, level) != 0)  # fmt: skip
+                error=error, sure=holm(_chances(view, before, after), outside))  # fmt: skip
 
 
-def _sure(view: View, before: Index, after: Index, outside: float) -> NDArray[np.int64]:
-    """Gains beyond the error: 1 for a gain, -1 for a loss, 0 for neither, (pair,)."""
+def _chances(view: View, before: Index, after: Index) -> Values:
+    """Probability of differences as large by chance, two-sided by Student's t, (pair,)."""
+    from scipy.special import stdtr  # slow to import
+
     mean, error, count = paired_difference(view, view.merit, after, before)
-    with np.errstate(invalid="ignore"):
-        bound = np.where(error > 0, student(outside, count) * error, error)
-        sure = np.abs(mean) > bound  # none where the error is unknown
-    return np.asarray(np.where(sure, np.sign(_sign(view) * mean), 0), dtype=np.int64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scores = np.where(mean == 0, 0.0, np.abs(mean) / error)
+    chances = 2 * stdtr(np.maximum(count - 1, 1), -scores)
+    return np.where(np.isnan(chances), 1.0, chances)
+
+
+def holm(chances: ArrayLike, outside: float) -> NDArray[np.bool_]:
+    """Mark the differences that are none by chance, all at once.
+
+    From the least probability on, the k-th of n is compared with a level of outside / (n - k + 1);
+    the first that exceeds its level ends it. Some mark is wrong with a probability of at most
+    `outside`, whatever the correlation between them.
+
+    Parameters
+    ----------
+    chances : (difference,) array
+        Probability of each by chance.
+    outside : float
+
+    Returns
+    -------
+    (difference,) array of bool
+
+    References
+    ----------
+    S. Holm, Scand. J. Statist. 6:65, 1979.
+
+    Examples
+    --------
+    >>> holm([0.02, 0.001, 0.3], 0.05).tolist()  # 0.001 < 0.05 / 3, 0.02 < 0.05 / 2
+    [True, True, False]
+    """
+    values = np.asarray(chances, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    beyond = values[order] > outside / np.arange(len(values), 0, -1)
+    marks = np.zeros(len(values), dtype=bool)
+    marks[order] = ~np.logical_or.accumulate(beyond)
+    return marks
 
 
 def _sign(view: View) -> float:

@@ -10,7 +10,7 @@ import scipy.stats
 
 from matsweep.analysis.attributes import conditions
 from matsweep.analysis.conditions import Conditions, conditions_of, effects, ordered
-from matsweep.analysis.reranking import kendall, ranks, rerankings
+from matsweep.analysis.reranking import holm, kendall, ranks, rerankings
 from matsweep.analysis.sensitivity import sensitivity
 from matsweep.analysis.studytable import study_table
 from matsweep.analysis.view import View
@@ -196,3 +196,11 @@ def test_conditions_of_two_axes_are_named_by_both():
     words = [each.short for each in Conditions(View(ds)).all]
     assert words == ["noise none, bits 6", "noise none, bits 8", "noise 0.05, bits 6",
                      "noise 0.05, bits 8"]  # fmt: skip
+
+
+def test_gains_of_several_families_are_sure_one_after_the_other():
+    """Holm's procedure: of 0.01, 0.02, 0.03 and 0.04 at 5 %, only 0.01 is below 0.05 / 4."""
+    assert holm([0.01, 0.02, 0.03, 0.04], 0.05).tolist() == [True, False, False, False]
+    assert holm([0.04, 0.012, 0.016, 0.024], 0.05).all()
+    assert not holm([0.06], 0.05).any()
+    assert holm([0.0, 1.0], 0.05).tolist() == [True, False]

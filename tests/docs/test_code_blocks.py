@@ -71,7 +71,6 @@ PLANNED = {
     "experiment=trained": "trains seven networks",
     "study=trained_once": "trains three networks",
     "study=shipped": "runs larger networks",
-    "study=trained": "trains a network",
     "experiment=trained_requirements": "trains a network",
     "racing=elimination": "has 64 realisations",
     "store=s3://BUCKET/PREFIX/NAME.zarr": "is for an object store",

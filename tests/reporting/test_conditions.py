@@ -122,7 +122,8 @@ def test_both_renderers_draw_the_picture(times, clean):
     assert len(picture.rows[0]) == len(times)
     lasting = {"no training", "training at noise 0.05"} if len(times) > 1 else set()
     floating = {"in floating point"} if clean else set()
-    assert set(picture.legend) == {*SWAPPED, *lasting, *floating}
+    guides = {"floating point, 99 %", "useful from 90.1 %"}
+    assert set(picture.legend) == {*SWAPPED, *lasting, *floating, *guides}
     assert len(printed.draw(picture).axes) == len(times)
     plotted = interactive.plot(picture)
     assert json.dumps(plotted, allow_nan=False)

@@ -17,14 +17,11 @@ from matsweep.core.checks import UserError
 from matsweep.core.units import duration
 from matsweep.reporting.figures import marks as m
 from matsweep.reporting.figures.focus import (
-    Focus,
+    WHOLE,
     bars,
-    bound_of_use,
-    focus,
     guides,
     limits_of,
     number,
-    outside,
 )
 from matsweep.reporting.figures.labels import capital, short_labels, styles_of
 from matsweep.reporting.figures.pareto import lasts, merit_axis
@@ -96,10 +93,10 @@ def conditions_picture(view: View, changes: Sequence[Reranking]) -> m.Picture:
     lines = _lines(view, changes)
     names = short_labels(view, [family for family, _ in lines])
     shown = _shown(changes)
-    window, limits = _range(view, lines, shown)
-    panels = [_over_conditions(view, changes, lines, names, limits, window)]
+    limits = _range(view, lines, shown)
+    panels = [_over_conditions(view, changes, lines, names, limits)]
     if lasts(view):
-        panels.insert(0, _over_time(view, changes, lines, names, limits, window))
+        panels.insert(0, _over_time(view, changes, lines, names, limits))
     words = " and ".join(each.words for each in shown)
     caption = (
         "The best candidate of each family under each condition; bars are one standard error of "
@@ -148,8 +145,8 @@ def _range(
     view: View,
     lines: Mapping[tuple[str, tuple[str, ...]], int],
     shown: Sequence[Condition],
-) -> tuple[Focus, tuple[float, float]]:
-    """Part of the axis of the merit that both panels share."""
+) -> tuple[float, float]:
+    """Limits of the axis of the merit, which both panels share."""
     rows = np.array(list(lines.values()), dtype=np.intp)
     over = {condition.values for condition in shown}
     drawn = np.array([at for (_, values), at in lines.items() if values in over], dtype=np.intp)
@@ -159,8 +156,8 @@ def _range(
         values.append(view.column(CLEAN)[rows])
         errors.append(np.zeros(len(rows)))
     whole, half = np.concatenate(values), np.concatenate(errors)
-    window = focus(view, whole, half)
-    return window, limits_of(view, view.merit, window, whole, half)
+    # No part is cut off: families that a condition brings back from far are its result.
+    return limits_of(view, view.merit, WHOLE, whole, half)
 
 
 def _at_each(view: View) -> list[View]:
@@ -183,7 +180,6 @@ def _over_time(
     lines: Mapping[tuple[str, tuple[str, ...]], int],
     names: Mapping[str, str],
     limits: tuple[float, float],
-    window: Focus,
 ) -> m.Panel:
     at_each, shown = _at_each(view), _shown(changes)
     times = np.array([each.chosen_time for each in at_each], dtype=np.float64)
@@ -210,25 +206,17 @@ def _over_time(
                 text=tuple(f"{names[family]}, {condition.words}, {duration(t)}" for t in times),
             ))  # fmt: skip
         marks.append(m.Series(x=nothing, y=nothing, look=grey, name=condition.words))
-    marks += guides(view, "y", limits, start=_free_left(view, [
-        mark.y for mark in marks if isinstance(mark, m.Series) and len(mark.y) == len(times)
-    ]))  # fmt: skip
-    groups = {names[family]: view.column(view.merit)[[row]] for (family, _), row in lines.items()}
+    marks += _guides(view, limits)
     return m.Panel(
-        x=m.Axis(title="Time since programming", time=True, logarithmic=logarithmic,
-                 note=outside(view, window, groups)),
-        y=replace(merit_axis(view), limits=limits, cut=window.cut), marks=tuple(marks),
+        x=m.Axis(title="Time since programming", time=True, logarithmic=logarithmic),
+        y=replace(merit_axis(view), limits=limits), marks=tuple(marks),
         title="(a) over time",
     )  # fmt: skip
 
 
-def _free_left(view: View, lines: Sequence[m.Numbers]) -> bool:
-    """Whether lines are further from the bound of use at the first time than at the last."""
-    bound = bound_of_use(view)
-    if bound is None or not lines:
-        return True
-    away = np.abs(np.stack(lines)[:, [0, -1]] - bound).min(axis=0)
-    return bool(away[0] >= away[1])
+def _guides(view: View, limits: tuple[float, float]) -> list[m.Mark]:
+    """Lines of floating point and of use, in the legend: next to them many others run."""
+    return [replace(line, name=line.text, text="") for line in guides(view, "y", limits)]
 
 
 def _over_conditions(
@@ -237,7 +225,6 @@ def _over_conditions(
     lines: Mapping[tuple[str, tuple[str, ...]], int],
     names: Mapping[str, str],
     limits: tuple[float, float],
-    window: Focus,
 ) -> m.Panel:
     every = [changes[0].baseline, *(change.condition for change in changes)]
     styles, families = styles_of(view), list(names)
@@ -256,13 +243,13 @@ def _over_conditions(
     when = (
         f" {duration(view.chosen_time)} after programming" if view.chosen_time is not None else ""
     )
-    marks += guides(view, "y", limits, start=True) if not lasting else []
+    marks += _guides(view, limits) if not lasting else []
     found = conditions_of(view)
     title = capital(" and ".join(called(name) for name in (found.names if found else ())))
     return m.Panel(
         x=m.Axis(title=title, limits=(-_ROOM, len(every) - 1 + _ROOM),
                  ticks=tuple((float(at), each.short) for at, each in enumerate(every))),
-        y=replace(merit_axis(view), limits=limits, cut=window.cut), marks=tuple(marks),
+        y=replace(merit_axis(view), limits=limits), marks=tuple(marks),
         title=f"(b){when}" if lasting else when.strip(),
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ from matsweep.reporting.report.document import Block, Item, Items, Paragraph, Se
 from matsweep.reporting.report.figures import figure
 from matsweep.reporting.report.study import Study
 
-_MOST_NAMED = 4  # families in a sentence
+_MOST_NAMED = 6  # families in a sentence
 _MOST_TIMES = 4  # columns of gains
 _MOST_ROWS = 24  # of a table on a terminal
 _LEAST_ERROR = 5e-5  # of a share that is written
