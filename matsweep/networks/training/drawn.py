@@ -56,7 +56,13 @@ class DeviceErrors:
     _tiled: dict[int, dict[str, tuple[Mapped, ...]]] = field(default_factory=dict)
 
     def begin(self, parameters: Parameters) -> None:
-        """Calibrate all hardware on inputs of the weights as they are now."""
+        """Calibrate all hardware on inputs of the weights as they are now.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            NumPy arrays.
+        """
         recorded = calibrated(self.network, parameters, self.calibration)
         self._weights = network_weights(self.network)
         self._matrices = tuple(
@@ -66,7 +72,17 @@ class DeviceErrors:
         self._tiled = {}
 
     def draw(self, step: int, parameters: Parameters) -> Drawn:
-        """Program a chip, and let it age."""
+        """Program a chip, and let it age.
+
+        Parameters
+        ----------
+        step : int
+        parameters : Parameters
+
+        Returns
+        -------
+        Drawn
+        """
         number, hardware = step % len(self.hardware), self.hardware[step % len(self.hardware)]
         time = self.times[step // len(self.hardware) % len(self.times)]
         rng = training_streams(self.settings.seed, step)

@@ -104,7 +104,13 @@ class GaussianErrors:
     _ranges: dict[str, Ranges] = field(default_factory=dict)
 
     def begin(self, parameters: Parameters) -> None:
-        """Calibrate converters, where there are any."""
+        """Calibrate converters, where there are any.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            NumPy arrays.
+        """
         converters = Converters.of(self.settings)
         if not any(converters):
             return
@@ -115,7 +121,17 @@ class GaussianErrors:
         }
 
     def draw(self, step: int, parameters: Parameters) -> Drawn:
-        """Draw the errors of all weights."""
+        """Draw the errors of all weights.
+
+        Parameters
+        ----------
+        step : int
+        parameters : Parameters
+
+        Returns
+        -------
+        Drawn
+        """
         rng = training_streams(self.settings.seed, step)
         errors = {
             name: _errors(weight, float(self.settings.noise or 0), rng.at(f"layer {name}"))
@@ -183,7 +199,8 @@ def straight(values: Array, low: Array, high: Array) -> Array:
     Parameters
     ----------
     values : (…) array
-    low, high : float
+    low : float
+    high : float
 
     Returns
     -------

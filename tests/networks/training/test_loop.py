@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -204,6 +207,34 @@ def test_loss_that_is_not_finite_names_rate_and_epoch():
     network = perceptron()
     with pytest.raises(UserError, match=r"not finite in epoch \d with rate=1e\+30"):
         train(network, lessons(network), settings(rate=1e30, epochs=5, clip=None))
+
+
+SUMS = """
+import hashlib, os, sys
+if sys.argv[1] == "one":
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
+import numpy as np
+from matsweep.networks.training.libraries import jax
+rng = np.random.default_rng(0)
+x, dy = (rng.standard_normal((57600, n)).astype(np.float32) for n in (25, 6))
+print(hashlib.sha256(np.asarray(jax().jit(lambda x, dy: x.T @ dy)(x, dy)).tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="needs two cores",
+)
+def test_gradients_have_the_same_bits_on_one_core_and_on_all():
+    """A sum over 57,600 rows, as of a convolution's weights: threads would divide it."""
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", SUMS, cores], capture_output=True, text=True, check=True
+        ).stdout
+        for cores in ("one", "all")
+    }
+    assert len(found) == 1
+    assert len(found.pop().strip()) == 64
 
 
 def test_progress_has_every_epoch():

@@ -237,6 +237,7 @@ def gradients(pair, rows, weighting):
     return map(np.asarray, jax().grad(total, argnums=(0, 1))(pair.weight, rows))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", [*SERVED, *SEVERAL])
 def test_gradient_to_inputs_is_that_of_the_devices_as_they_are(name):
     """Against differences of the quiet product over 0.4 of the largest input, which is linear.
