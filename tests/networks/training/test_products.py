@@ -26,7 +26,7 @@ from matsweep.networks.chip import ProgrammedNetwork
 from matsweep.networks.layer import Weight
 from matsweep.networks.load import build, load_network
 from matsweep.networks.matrices import network_matrices, network_weights
-from matsweep.networks.products import DeviceProduct, ProgrammedWeight
+from matsweep.networks.products import DeviceProduct, ProgrammedWeight, of_weight
 from matsweep.networks.recording import record
 from matsweep.networks.selection import Selection
 from matsweep.networks.training import differentiable
@@ -77,7 +77,8 @@ def both(platform, *, shape=(37, 11), signed=False, samples=60, seed=0):
     rows = rows if signed else np.maximum(rows, 0)
     matrix = Matrix(weight=values, calibration=rows, signed=signed)
     mapped = map_matrices((matrix,), platform)
-    weight, streams = Weight(name="w", values=values), training_streams(5, 0)
+    weight = Weight(name="w", values=values)
+    streams = of_weight(training_streams(5, 0), weight)
     chip = ProgrammedWeight.program(weight, mapped, platform, rng=streams)
     aged = [pack.programmed.at(TIME) for pack in chip.packs]
     parts = [
