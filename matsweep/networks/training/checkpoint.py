@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from matsweep.core.checks import UserError
 from matsweep.core.files import read_plain
 from matsweep.networks.layer import AnyArray
 from matsweep.networks.training.libraries import jax
@@ -38,7 +37,7 @@ class Checkpoint(NamedTuple):
 
 
 def save(folder: Path, key: str, checkpoint: Checkpoint) -> None:
-    """Write a state, whole or not at all.
+    """Write a state, whole or not at all; do without if it cannot be written.
 
     Parameters
     ----------
@@ -47,15 +46,9 @@ def save(folder: Path, key: str, checkpoint: Checkpoint) -> None:
     key : str
         Hash of all that decides the training.
     checkpoint : Checkpoint
-
-    Raises
-    ------
-    UserError
-        If it cannot be written.
     """
     leaves = jax().tree_util.tree_leaves(checkpoint.state)
     arrays: dict[str, Any] = {f"leaf{place}": np.asarray(each) for place, each in enumerate(leaves)}
-    path = folder / _NAME
     partial = folder / f"{_NAME}.{os.getpid()}.partial"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,11 +59,10 @@ def save(folder: Path, key: str, checkpoint: Checkpoint) -> None:
             )  # fmt: skip
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
+        partial.replace(folder / _NAME)
+    except OSError:
         with contextlib.suppress(OSError):
             partial.unlink()
-        raise UserError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
 def load(folder: Path, key: str, state: Any) -> Checkpoint | None:

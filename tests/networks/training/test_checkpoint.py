@@ -81,6 +81,14 @@ def test_damaged_checkpoints_are_ignored(network, whole, tmp_path):
     assert bits(trained) == bits(whole)
 
 
+def test_where_no_state_can_be_written_the_training_goes_on(network, whole, tmp_path):
+    (tmp_path / "file").touch()
+    trained, epochs = resumed(network, tmp_path / "file" / "below")
+    assert epochs == [1, 2, 3, 4]
+    assert bits(trained) == bits(whole)
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
 @pytest.mark.parametrize(
     "damage", [lambda d: b"", lambda d: b"nothing", lambda d: d[: len(d) // 2]]
 )
