@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -312,8 +313,8 @@ def difference(study: Plan, path: Place) -> Difference:
     if len(stored) == len(study) and bool(np.all(stored == np.array(study.identities))):
         rows = np.arange(len(study), dtype=np.int64)
     else:
-        places = {identity: row for row, identity in enumerate(stored.tolist())}
-        positions = [places.get(identity, -1) for identity in study.identities]
+        places = {each: row for row, each in enumerate(_counted(stored.tolist()))}
+        positions = [places.get(each, -1) for each in _counted(study.identities)]
         rows = np.array(positions, dtype=np.int64)
     unlike = []
     if int(facts["seed"]) != study.seed:
@@ -330,6 +331,18 @@ def difference(study: Plan, path: Place) -> Difference:
         metrics=tuple(name for name in metrics_of(study) if name not in ds),
         unlike=tuple(unlike),
     )
+
+
+def _counted(identities: Iterable[str]) -> Iterator[tuple[str, int]]:
+    """Yield identities, each with the number of the same before it.
+
+    Several candidates of a study are the same where settings are swept that have no effect in
+    some, such as those of a training next to none: each has its own row.
+    """
+    before: Counter[str] = Counter()
+    for each in identities:
+        yield each, before[each]
+        before[each] += 1
 
 
 def _check_of_study(path: Place, facts: Mapping[str, Any], ds: xr.Dataset) -> None:
