@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -151,49 +151,135 @@ class Needs:
         return Needs(self.works, self.numbers[mask])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """Outcome of groundwork, whose result stays in the cache: thousands exceed the memory.
+
+    Parameters
+    ----------
+    groundwork : Groundwork
+    digest : str
+        Of its result; empty if there is none.
+    error : str
+        Empty if there is a result.
+    held : bytes or None
+        The result, where the cache does not have it.
+    """
+
+    groundwork: Groundwork
+    digest: str
+    error: str = ""
+    held: bytes | None = None
+
+    @classmethod
+    def of(cls, work: Groundwork, result: bytes) -> Finished:
+        """Keep a result, unless it is kept.
+
+        Parameters
+        ----------
+        work : Groundwork
+        result : bytes
+
+        Returns
+        -------
+        Finished
+        """
+        kept = kept_result(work.key) == result
+        if not kept:  # of another machine
+            keep_result(work.key, result)
+            kept = kept_result(work.key) == result
+        return cls(groundwork=work, digest=digest(result), held=None if kept else result)
+
+    def laid(self) -> Laid:
+        """Return the groundwork with its result, for a candidate.
+
+        Returns
+        -------
+        Laid
+        """
+        if self.error:
+            return Laid(self.groundwork, b"", self.error)
+        result = kept_result(self.groundwork.key) if self.held is None else self.held
+        if result is None or digest(result) != self.digest:
+            error = f"{self.groundwork.words}: its result has left the cache meanwhile"
+            return Laid(self.groundwork, b"", error)
+        return Laid(self.groundwork, result)
+
+
 def lay(
     works: Mapping[str, Groundwork],
-    laid: dict[str, Laid],
+    finished: dict[str, Finished],
+    store: Store,
     runner: Executor,
     progress: SweepProgress,
     packages: tuple[Package, ...],
 ) -> None:
-    """Compute what the cache lacks of some groundwork.
+    """Compute what the cache lacks of some groundwork, and store the digests of results.
 
-    Each result is kept as soon as it comes, so that a run that is stopped loses none.
+    Each result is kept as soon as it comes, so that a run that is stopped loses none; one that is
+    another than the study has is refused before more are computed.
 
     Parameters
     ----------
     works : mapping of str to Groundwork
         By key.
-    laid : dict of str to Laid
+    finished : dict of str to Finished
         Those of this run by key; the others are added.
+    store : Store
     runner : Executor
     progress : SweepProgress
     packages : tuple of Package
         Whose parts are used.
+
+    Raises
+    ------
+    UserError
+        If one of them has another digest than in the store.
     """
+    stored = _stored(store)
     missing = {}
     for key, work in works.items():
-        if key in laid:
+        if key in finished:
             continue
         result = kept_result(key)
         if result is None:
             missing[key] = work
         else:
-            laid[key] = Laid(work, result)
-    if not missing:
-        return
+            finished[key] = Finished(groundwork=work, digest=digest(result))
+            _check_same(finished[key], stored, store)
+    if missing:
+        for done in _computed_in(runner, missing, progress, packages):
+            finished[done.groundwork.key] = done
+            _check_same(done, stored, store)
+    new = {
+        key: {"words": finished[key].groundwork.words, "digest": finished[key].digest}
+        for key in works
+        if not finished[key].error
+    }
+    if set(new) - set(stored):
+        store.update_attrs({"groundwork": json.dumps({**stored, **new}, sort_keys=True)})
+
+
+def _computed_in(
+    runner: Executor,
+    missing: Mapping[str, Groundwork],
+    progress: SweepProgress,
+    packages: tuple[Package, ...],
+) -> Iterator[Finished]:
+    """Yield groundwork as it is computed in the study's executor, and kept."""
     left = {key: work.words for key, work in missing.items()}
     progress.begin(_phase(left, len(missing)))
     shared = Sources(data=_loaded(missing.values()), packages=packages)
     for (work,), outcome in runner.run(compute, shared, [(each,) for each in missing.values()]):
         done = Computed(b"", outcome.reason, 0.0) if isinstance(outcome, Fault) else outcome[0]
-        if not done.error and kept_result(work.key) != done.result:  # of another machine
-            keep_result(work.key, done.result)
-        laid[work.key] = Laid(work, done.result, done.error and f"{work.words}: {done.error}")
+        if done.error:
+            error = f"{work.words}: {done.error}"
+            finished = Finished(groundwork=work, digest="", error=error)
+        else:
+            finished = Finished.of(work, done.result)
         del left[work.key]
         progress.laid(work.words, len(missing) - len(left), len(missing), done.seconds, done.error)
+        yield finished
         if left:
             progress.begin(_phase(left, len(missing)))
 
@@ -211,37 +297,23 @@ def _loaded(works: Iterable[Groundwork]) -> dict[str, Any]:
     return data
 
 
-def check_laid(laid: Mapping[str, Laid], store: Store) -> None:
-    """Refuse to resume with other results of groundwork than the study has, and store new ones.
-
-    Parameters
-    ----------
-    laid : mapping of str to Laid
-        By key.
-    store : Store
-
-    Raises
-    ------
-    UserError
-        If one of them has another digest than in the store.
-    """
-    new = {
-        key: {"words": each.groundwork.words, "digest": digest(each.result)}
-        for key, each in laid.items()
-        if not each.error
-    }
+def _stored(store: Store) -> dict[str, dict[str, str]]:
+    """Words and digests of the study's groundwork, by key."""
     stored: dict[str, dict[str, str]] = json.loads(
         str(attributes(store.path).get("groundwork", "{}"))
     )
-    for key, each in new.items():
-        if key in stored and stored[key]["digest"] != each["digest"]:
-            raise UserError(
-                f"{store.path} was begun where {each['words']} had another result (another kind "
-                "of machine, or another build of its libraries); resume it where it began, or copy "
-                "that machine's cache, with the folder groundwork, and name it in MATSWEEP_CACHE"
-            )
-    if set(new) - set(stored):
-        store.update_attrs({"groundwork": json.dumps({**stored, **new}, sort_keys=True)})
+    return stored
+
+
+def _check_same(done: Finished, stored: Mapping[str, Mapping[str, str]], store: Store) -> None:
+    """Refuse to resume with another result than the study has."""
+    before = stored.get(done.groundwork.key)
+    if before is not None and not done.error and before["digest"] != done.digest:
+        raise UserError(
+            f"{store.path} was begun where {done.groundwork.words} had another result (another "
+            "kind of machine, or another build of its libraries); resume it where it began, or "
+            "copy that machine's cache, with the folder groundwork, and name it in MATSWEEP_CACHE"
+        )
 
 
 def laid_here(scenario: Scenario, tell: Callable[[str], None] = lambda _: None) -> Laid | None:

@@ -15,7 +15,7 @@ from matsweep.core.streams import FloatArray
 from matsweep.metrics import METRICS, available
 from matsweep.planning.plan import Candidate, Laid, Plan
 from matsweep.running.executors import Executor, Fault
-from matsweep.running.groundwork import Needs
+from matsweep.running.groundwork import Finished, Needs
 from matsweep.running.pace import Pace, chunks
 from matsweep.running.places import Indices, Places, gathered, padded
 from matsweep.running.progress import SweepProgress
@@ -44,8 +44,8 @@ class Job:
         Realisations of each after the job.
     needs : Needs or None
         Groundwork of the pending candidates; None: none.
-    laid : mapping of str to Laid
-        Its results, by key.
+    finished : mapping of str to Finished
+        Its outcomes, by key.
 
     Attributes
     ----------
@@ -59,13 +59,14 @@ class Job:
     pending: Rows
     realisations: int
     needs: Needs | None = None
-    laid: Mapping[str, Laid] = field(default_factory=dict)
+    finished: Mapping[str, Finished] = field(default_factory=dict)
     short: list[tuple[int, str]] = field(default_factory=list, init=False)
     _order: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
     _first: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     _block: tuple[int, dict[str, FloatArray]] = (-1, {})
     _places: Places = field(default_factory=lambda: Places(names={}))
-    _laid: list[Laid] = field(default_factory=list)
+    _finished: list[Finished] = field(default_factory=list)
+    _laid: tuple[int, Laid | None] = (-1, None)
 
     def __post_init__(self) -> None:
         """Read the number of realisations that each candidate has.
@@ -76,7 +77,7 @@ class Job:
             order = np.argsort(self.needs.numbers, kind="stable")
             self.pending = self.pending[order]
             self.needs = Needs(self.needs.works, self.needs.numbers[order])
-            self._laid = [self.laid[key] for key in self.needs.works]
+            self._finished = [self.finished[key] for key in self.needs.works]
         self._places = Places.of(self.study.workloads, self.store.path)
         stored = self.store.read(["realisations"], self.rows[self.pending])["realisations"]
         self._first = np.maximum(stored, 0).astype(np.int64)
@@ -154,9 +155,11 @@ class Job:
         return dataclasses.replace(placed, first=first, known=known)
 
     def _needed(self, number: int) -> Laid | None:
-        """Groundwork of a pending candidate."""
+        """Groundwork of a pending candidate, read once for all that follow each other."""
         place = -1 if self.needs is None else int(self.needs.numbers[number])
-        return None if place < 0 else self._laid[place]
+        if place != self._laid[0]:
+            self._laid = place, None if place < 0 else self._finished[place].laid()
+        return self._laid[1]
 
     def _known(self, number: int) -> dict[str, FloatArray]:
         """Read a candidate's stored realisations, a block of candidates at a time."""

@@ -25,9 +25,9 @@ from matsweep.metrics import METRICS
 from matsweep.planning.config import composer, plain_config
 from matsweep.planning.designs.adaptive import Adaptive, Search, version
 from matsweep.planning.environment import granted
-from matsweep.planning.plan import Laid, Plan, plan
+from matsweep.planning.plan import Plan, plan
 from matsweep.running.executors import NO_PARTS, Executor, LostError, executor
-from matsweep.running.groundwork import Needs, check_laid, lay
+from matsweep.running.groundwork import Finished, Needs, lay
 from matsweep.running.job import Job
 from matsweep.running.judgement import (
     assumptions,
@@ -232,7 +232,7 @@ class Run:
     extend: bool = False
     retry_failed: bool = False
     _prepared: dict[str, Prepared] = field(default_factory=dict)
-    _laid: dict[str, Laid] = field(default_factory=dict)
+    _finished: dict[str, Finished] = field(default_factory=dict)
     _sessions: ExitStack = field(default_factory=ExitStack)
     _started: bool = False
     _verified: Parts = NO_PARTS
@@ -400,14 +400,13 @@ class Run:
                 progress.begin(self.runner.starting)
             self._start(parts)
             needs = Needs.of(self.study, pending)
-            lay(needs.works, self._laid, self.runner, progress, parts.packages)
-            check_laid({key: self._laid[key] for key in needs.works}, store)
+            lay(needs.works, self._finished, store, self.runner, progress, parts.packages)
             progress.begin(first_candidates())
             for number in np.unique(wanted_of).tolist():
                 now_due = wanted_of == number
                 job = Job(
                     study=self.study, store=store, rows=rows, pending=pending[now_due],
-                    realisations=number, needs=needs.only(now_due), laid=self._laid,
+                    realisations=number, needs=needs.only(now_due), finished=self._finished,
                 )  # fmt: skip
                 job.run(self.runner, self._prepared, progress, parts.packages)
                 short += job.short

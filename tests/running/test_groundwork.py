@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import tracemalloc
 import uuid
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from matsweep.core.checks import UserError
 from matsweep.core.kept import digest, kept_result
 from matsweep.planning.config import composer
 from matsweep.planning.plan import plan
+from matsweep.running import study
 from matsweep.running.groundwork import Sources, compute
 from matsweep.scenario import CandidateMachines
 from matsweep.workloads import MLP, Groundwork
@@ -190,6 +192,16 @@ def test_another_result_is_refused(counts, tmp_path):
         explored(store, "executor=serial", "realisations=3", "extend=true")
 
 
+def test_another_result_is_refused_before_more_is_computed(counts, tmp_path):
+    store = tmp_path / "a.zarr"
+    explored(store, "executor=serial")
+    kept.begun(Factor(counts, 4).key).with_suffix("").unlink()
+    kept.keep_result(Factor(counts, 3).key, b"7.5")
+    with pytest.raises(UserError, match=r"begun where finding factor 3 had another"):
+        explored(store, "executor=serial", "realisations=3", "extend=true")
+    assert computations(counts) == {3: 1, 4: 1}
+
+
 def test_a_damaged_result_is_computed_again(counts, tmp_path):
     first = numbers(explored(tmp_path / "a.zarr", "executor=serial"))
     path = kept.begun(Factor(counts, 3).key).with_suffix("")
@@ -209,6 +221,57 @@ def test_without_a_cache_that_can_be_written_results_serve_the_run(counts, tmp_p
     monkeypatch.setenv("MATSWEEP_CACHE", str(tmp_path / "file"))
     monkeypatch.setattr(Factor, "compute", lambda self, data, folder: b"%d" % (1 + self.epochs))
     xr.testing.assert_identical(numbers(explored(tmp_path / "b.zarr", "executor=serial")), first)
+
+
+def test_results_wait_in_the_cache_rather_than_in_memory(counts, tmp_path, monkeypatch):
+    """Two of 3 MB at most are held at once, of six: that of the candidate, and the next."""
+    size, sizes = 3_000_000, []
+    plain = Factor.applied
+    first = numbers(explored(tmp_path / "a.zarr", "executor=serial"))
+
+    def compute(self, data, *, folder):
+        return f"{1.0 + self.epochs}".encode().ljust(size)
+
+    def applied(self, prepared, result):
+        sizes.append(tracemalloc.get_traced_memory()[0] - start)
+        return plain(self, prepared, result.strip())
+
+    monkeypatch.setattr(MLP, "groundwork", needing(counts, mark="-m"))
+    monkeypatch.setattr(Factor, "compute", compute)
+    monkeypatch.setattr(Factor, "applied", applied)
+    more = ["workload.epochs=2,3,4,5,6,7,8", "device.read_noise=0.01"]
+    tracemalloc.start()
+    try:
+        start = tracemalloc.get_traced_memory()[0]
+        ds = explored(tmp_path / "b.zarr", "executor=serial", "executor.chunk_size=1", *more)
+    finally:
+        tracemalloc.stop()
+    assert (ds.status == 1).all()
+    assert len(sizes) == 6
+    assert max(sizes) - min(sizes) < 2 * size
+    np.testing.assert_array_equal(ds.accuracy[1:3], first.accuracy[2::2])
+
+
+def test_a_result_that_leaves_the_cache_meanwhile_costs_its_candidates(
+    counts, tmp_path, monkeypatch
+):
+    plain = study.lay
+
+    def lay(*given):
+        plain(*given)
+        kept.begun(Factor(counts, 3).key).with_suffix("").unlink()
+        kept.keep_result(Factor(counts, 4).key, b"7.0")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(study, "lay", lay)
+        ds = explored(tmp_path / "a.zarr", "executor=serial")
+    assert (ds.status.values == np.where(ds["workload.epochs"].values == PLAIN, 1, 2)).all()
+    assert {each.partition(": ")[2] for each in ds.error.values.tolist() if each} == {
+        f"finding factor {n}: its result has left the cache meanwhile" for n in (3, 4)
+    }
+    kept.begun(Factor(counts, 4).key).with_suffix("").unlink()
+    again = explored(tmp_path / "a.zarr", "executor=serial", "retry_failed=true")
+    assert (again.status == 1).all()
 
 
 def test_races_searches_and_extensions_need_no_more(counts, tmp_path):
@@ -285,8 +348,8 @@ def test_tasks_give_the_same_result_for_each_of_two_copies(counts):
 
 def machines(*overrides):
     with composer(None):
-        study = plan(["material=hfox_vcm", *overrides])
-        return CandidateMachines(study.candidate(0).scenario)
+        planned = plan(["material=hfox_vcm", *overrides])
+        return CandidateMachines(planned.candidate(0).scenario)
 
 
 def test_machines_differ_by_what_changes_their_numbers_alone():
