@@ -80,6 +80,33 @@ def parsed_model(content: bytes, name: str) -> Any:
     return model
 
 
+def contained_model(content: bytes, name: str) -> Any:
+    """Parse the content of an ONNX file that has all of its data inside it.
+
+    Parameters
+    ----------
+    content : bytes
+    name : str
+        Of the file, for messages.
+
+    Returns
+    -------
+    onnx.ModelProto
+
+    Raises
+    ------
+    UserError
+        If it is no ONNX, is cut off or damaged, or has external data.
+    """
+    model = parsed_model(content, name)
+    check_sizes(model)
+    external = onnx().TensorProto.EXTERNAL
+    for tensor_name, tensor in tensors(model):
+        if tensor.data_location == external:
+            raise UserError(f"{name} must hold all of its data, got {shown(tensor_name)} elsewhere")
+    return model
+
+
 def graphs(model: Any) -> Iterator[Any]:
     """Return the graph of a model and all graphs inside it, those of its functions' nodes too.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 import sys
 from types import SimpleNamespace
@@ -157,6 +158,49 @@ def test_extension_and_explanation_know_the_training(trained, settings, tmp_path
     assert "The plain repeat gives the stored numbers bit for bit." in notes
 
 
+def test_settings_of_no_training_repeat_candidates_that_extensions_keep_apart(settings, tmp_path):
+    """Without training, its seeds are the same candidate: each has its own row, as each number."""
+    given = [
+        "+axes={workload.training.noise: [null, 0.05]}",
+        "material=pcm_gst",
+        "metrics=[accuracy]",
+    ]
+    own = [each for each in settings if not each.startswith("material")]
+    store = tmp_path / "a.zarr"
+    explored(store, own, *given, "workload.training.seed=0,1", "realisations=1")
+    grown = explored(store, own, *given, "workload.training.seed=0,1,2", "extend=true")
+    whole = explored(tmp_path / "b.zarr", own, *given, "workload.training.seed=0,1,2")
+    assert (grown.realisations == 2).all()
+    names = ["workload.training.noise", "workload.training.seed"]
+    rows = [list(zip(*(each[name].values.astype(str) for name in names), strict=True))
+            for each in (grown, whole)]  # fmt: skip
+    order = [rows[0].index(each) for each in rows[1]]
+    assert sorted(order) == list(range(6))
+    np.testing.assert_array_equal(grown.accuracy.values[order], whole.accuracy.values)
+
+
+def test_a_file_of_the_cache_that_is_no_such_network_costs_its_candidates(
+    folder, settings, tmp_path, monkeypatch
+):
+    """Whoever can write the cache can give it the digest, too."""
+    monkeypatch.setenv("MATSWEEP_CACHE", str(tmp_path / "cache"))
+    own = [each for each in settings if not each.startswith("material")]
+    own += ["material=pcm_gst", "workload.training.noise=0", "realisations=1"]
+    ds = explored(tmp_path / "a.zarr", own)
+    [key] = json.loads(ds.attrs["groundwork"])
+    elsewhere = onnx.load_from_string(kept.kept_result(key))
+    tensor = elsewhere.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="net.npz")
+    for content in (b"junk", b"", elsewhere.SerializeToString()):
+        kept.keep_result(key, content)
+        bad = explored(tmp_path / f"{len(content)}.zarr", own)
+        assert bad.error.values[0].startswith("UserError: the trained net ")
+        with pytest.raises(UserError, match="the trained net "):
+            matsweep.explain(ds, 0)
+
+
 # -------------------------------------------------------------------------------- settings
 
 
@@ -212,6 +256,24 @@ def test_settings_without_training_are_no_part_of_the_identity(settings, folder)
     swept = scenarios(settings, NOISES)
     assert len({each.identity for each in swept} - set(plain)) == 4
     assert len({each.workload.key for each in (*swept, *scenarios(bare))}) == 1
+
+
+def test_the_version_of_trainings_is_part_of_identities_with_training_alone(settings, monkeypatch):
+    """Else a store would go on with trainings of another version."""
+    from matsweep.workloads.network import training
+    from matsweep.workloads.network import workload as module
+
+    own = [each for each in settings if not each.startswith("material")]
+
+    def of(noise):
+        [scenario] = scenarios(own, "material=pcm_gst", f"workload.training.noise={noise}")
+        return scenario.identity, scenario.groundwork and scenario.groundwork.key
+
+    plain, trained = of("null"), of("0.05")
+    for each in (module, training):
+        monkeypatch.setattr(each, "VERSION", each.VERSION + 1)
+    assert of("null") == plain
+    assert not set(of("0.05")) & set(trained)
 
 
 def test_samples_to_train_on_are_part_of_the_identity(settings, folder, tmp_path):
@@ -299,6 +361,20 @@ def test_without_the_extra_a_line_says_what_to_install(folder, monkeypatch):
                 workload(folder, training={"noise": 0.1, "data": f"{folder}/more.npz"})
             workload(folder, training={})
     libraries.jax.cache_clear()
+
+
+def test_a_node_with_other_libraries_is_refused(folder, monkeypatch):
+    """Its bits would be kept under the key of other versions."""
+    from matsweep.workloads.network import training
+
+    machines = SimpleNamespace(digest="a machine", times=(1.0,), material="pcm_gst")
+    given = {"noise": 0.05, "data": f"{folder}/more.npz"}
+    work = workload(folder, training=given).groundwork(machines)
+    other = tuple((n, "0.0.1" if n == "jax" else v) for n, v in training._versions())
+    monkeypatch.setattr(training, "_versions", lambda: other)
+    again = pickle.loads(pickle.dumps(work))
+    with pytest.raises(UserError, match=r"a node trains with jax 0.0.1, the study with jax .*same"):
+        again.compute(None, folder=folder / "none")
 
 
 def test_an_operator_without_gradient_is_named(folder, monkeypatch):

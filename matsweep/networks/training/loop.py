@@ -28,11 +28,8 @@ from matsweep.networks.training.libraries import jax
 from matsweep.networks.training.losses import Aims, aims
 from matsweep.networks.training.parameters import Parameters
 from matsweep.networks.training.products import GaussianErrors
-from matsweep.networks.training.settings import Training
+from matsweep.networks.training.settings import VERSION, Training
 from matsweep.networks.training.step import Recipe, beginning, compiled
-
-VERSION = 1
-"""Of all that decides the result of a training next to its settings; raised when it moves."""
 
 
 class Lessons(NamedTuple):

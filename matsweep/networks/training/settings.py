@@ -10,6 +10,9 @@ from matsweep.core.plausible import Plausible
 from matsweep.core.quantities import Dimensionless, Elapsed
 from matsweep.datasets import Dataset
 
+VERSION = 1
+"""Of all that decides a trained network next to its settings, raised when its bits move; part of
+the identity of candidates, and of the keys of trainings and of their states."""
 DEVICE = "device"
 """Noise of a training that is that of the candidate's own devices."""
 

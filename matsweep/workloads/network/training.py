@@ -18,9 +18,9 @@ from matsweep.datasets import Dataset
 from matsweep.networks.batches import Port
 from matsweep.networks.load import build
 from matsweep.networks.network import Network
-from matsweep.networks.reading import parsed_model
+from matsweep.networks.reading import contained_model
 from matsweep.networks.selection import Selection
-from matsweep.networks.training.settings import Training
+from matsweep.networks.training.settings import VERSION, Training
 from matsweep.workloads.network.data import (
     Source,
     content,
@@ -39,8 +39,6 @@ from matsweep.workloads.workload import Groundwork, Machines, Prepared
 if TYPE_CHECKING:
     from matsweep.networks.training.loop import Epoch, Lessons
 
-TRAINING_VERSION = 1
-"""Of all that decides a trained network next to `networks.training.loop`; part of identities."""
 _LIBRARIES = ("jax", "jaxlib", "optax", "numpy", "onnxruntime")
 _MACHINES = 16
 """Draws of what is unknown of a device, which batches take in turn."""
@@ -121,12 +119,13 @@ class NetworkTraining(Groundwork):
         Whose errors are taken, where the noise is that of devices.
     """
 
-    __slots__ = ("key", "machines", "source", "words", "workload")
+    __slots__ = ("key", "machines", "source", "versions", "words", "workload")
 
     def __init__(self, workload: TrainedWorkload, lessons: Hashes, machines: Machines) -> None:
         settings = workload.training
         self.workload = workload
         self.source = lessons.source
+        self.versions = _versions()
         name = one_line(Path(workload.model).stem)
         if settings.of_device:
             times = machines.times if settings.time is None else ()
@@ -172,10 +171,23 @@ class NetworkTraining(Groundwork):
         -------
         bytes
             An ONNX file.
+
+        Raises
+        ------
+        UserError
+            If this process has other versions of libraries than the key is of, or the training
+            fails.
         """
+        from matsweep.networks.training.libraries import jax
         from matsweep.networks.training.loop import train
         from matsweep.networks.writing import rewritten
 
+        jax()
+        if unlike := sorted(set(_versions()) - set(self.versions)):
+            raise UserError(
+                f"a node trains with {', '.join(map(' '.join, unlike))}, the study with "
+                f"{', '.join(map(' '.join, self.versions))}: give all nodes the same versions"
+            )
         network, lessons = data
         settings = replace(self.workload.training.effective, data=None)
         hardware = () if self.machines is None else self.machines.draw(settings.seed, _MACHINES)
@@ -220,7 +232,7 @@ class NetworkTraining(Groundwork):
 
 def _applied(workload: TrainedWorkload, before: PreparedNetwork, result: bytes) -> PreparedNetwork:
     name = before.network.name
-    network = build(name, parsed_model(result, f"the trained {name}"), workload.analog)
+    network = build(name, contained_model(result, f"the trained {name}"), workload.analog)
     if [*before.recorded] != [weight.name for layer in network.layers for weight in layer.weights]:
         raise UserError(f"the trained {name} has other layers than the network: train it again")
     return prepared(
@@ -305,11 +317,9 @@ def hashes(workload: TrainedWorkload) -> Hashes:
     -------
     Hashes
     """
-    from matsweep.networks.training.loop import VERSION
-
     source = _source_digest(workload)
     settings = canonical(replace(workload.training.effective, data=None))
-    facts = (source, settings, TRAINING_VERSION, VERSION, *_versions())
+    facts = (source, settings, VERSION, *_versions())
     return Hashes(source, _hashed(repr(facts)))
 
 

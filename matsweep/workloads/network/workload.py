@@ -26,7 +26,7 @@ from matsweep.networks.matrices import network_weights
 from matsweep.networks.network import Network
 from matsweep.networks.selection import Selection
 from matsweep.networks.shipped import located
-from matsweep.networks.training.settings import Training
+from matsweep.networks.training.settings import VERSION, Training
 from matsweep.workloads.network.classes import check_classes, class_note
 from matsweep.workloads.network.data import HELD_BACK, content, labelled, load, outline, resolved
 from matsweep.workloads.network.preprocessing import Preprocessing
@@ -39,7 +39,6 @@ from matsweep.workloads.network.run import (
 )
 from matsweep.workloads.network.scores import SCORES
 from matsweep.workloads.network.training import (
-    TRAINING_VERSION,
     Hashes,
     NetworkTraining,
     check_training,
@@ -344,7 +343,7 @@ class NetworkInference(_Carrying, Workload):
         lessons = self.facts.lessons
         if lessons is None:
             return self.facts.content
-        return _hashed(f"{self.facts.content} {lessons.source} {TRAINING_VERSION}")
+        return _hashed(f"{self.facts.content} {lessons.source} {VERSION}")
 
     @property
     def key(self) -> str:
