@@ -29,7 +29,7 @@ class Recipe(NamedTuple):
     products : Traced
         Of the errors.
     clip : float or None
-        Largest magnitude of weights on tiles, in standard deviations of their matrix.
+        Largest magnitude of weights on tiles, in root mean squares of their matrix.
     """
 
     network: Network
@@ -102,6 +102,9 @@ def beginning(parameters: Parameters) -> Any:
 def clipped(parameters: Parameters, clip: float | None) -> Parameters:
     """Keep weights on tiles within so many standard deviations of their matrix.
 
+    Deviations are those from zero, the root mean square: the bounds lie around it, and weights that
+    are all alike, such as a single one, stay.
+
     Parameters
     ----------
     parameters : Parameters
@@ -119,7 +122,10 @@ def clipped(parameters: Parameters, clip: float | None) -> Parameters:
     if clip is None:
         return parameters
     np_ = jax().numpy
-    bounds = {name: clip * np_.std(weight) for name, weight in parameters.weights.items()}
+    bounds = {
+        name: clip * np_.sqrt(np_.mean(np_.square(weight)))
+        for name, weight in parameters.weights.items()
+    }
     return parameters._replace(
         weights={
             name: np_.clip(weight, -bounds[name], bounds[name])

@@ -142,13 +142,21 @@ def test_clip_bounds_weights_by_their_deviation_and_leaves_biases():
     bias = np.array([100.0, 0.0], np.float32)
     before = Parameters({"w": weight}, {"w": bias}, {"c": bias})
     after = clipped(before, 1.5)
-    bound = 1.5 * weight.std()
+    bound = 1.5 * np.sqrt(np.mean(np.square(weight)))
     assert np.abs(after.weights["w"]).max() == pytest.approx(bound, rel=1e-5)
     inside = np.abs(weight) < 0.999 * bound
     assert np.array_equal(np.asarray(after.weights["w"])[inside], weight[inside])
     assert np.array_equal(after.biases["w"], bias)
     assert np.array_equal(after.constants["c"], bias)
     assert clipped(before, None) is before
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (9, 4)])
+def test_weights_that_are_all_alike_are_not_clipped(shape):
+    """They have no deviation from their mean: bounds of it would set them to zero."""
+    weight = np.full(shape, -0.8, np.float32)
+    after = clipped(Parameters({"w": weight}, {}, {}), 1.2)
+    assert np.array_equal(np.asarray(after.weights["w"]), weight)
 
 
 def test_trained_weights_stay_within_the_clip():
