@@ -27,7 +27,8 @@ from tests.networks.training.lessons import CLASSES, INPUTS, bits, lessons, perc
 
 
 def settings(**changes):
-    return Training(**({"noise": 0.0, "epochs": 3, "batch": 32, "rate": 1e-2} | changes))
+    plain = {"noise": 0.0, "epochs": 3, "batch": 32, "rate": 1e-2, "clip": None}
+    return Training(**(plain | changes))
 
 
 def test_loss_falls_for_logits_and_probabilities_alike():
@@ -157,6 +158,22 @@ def test_weights_that_are_all_alike_are_not_clipped(shape):
     weight = np.full(shape, -0.8, np.float32)
     after = clipped(Parameters({"w": weight}, {}, {}), 1.2)
     assert np.array_equal(np.asarray(after.weights["w"]), weight)
+
+
+def test_first_step_has_clipped_weights():
+    """Their largest sets the full scales of converters, which hold for an epoch."""
+    network = perceptron()
+    given = lessons(network, 32)
+    y = given.inputs["x"]
+    for weight in (weight for layer in network.layers for weight in layer.weights):
+        bound = np.sqrt(np.mean(np.square(weight.values)))
+        assert np.abs(weight.values).max() > 1.5 * bound
+        y = y @ weight.values.clip(-bound, bound) + weight.bias
+        y = np.maximum(y, 0) if weight.rectified else y
+    logs = y - np.log(np.exp(y).sum(axis=1, keepdims=True))
+    expected = -logs[np.arange(32), given.labels].mean()
+    loss = train(network, given, settings(epochs=1, clip=1.0)).losses[0]
+    assert loss == pytest.approx(expected, rel=1e-5)
 
 
 def test_trained_weights_stay_within_the_clip():
