@@ -42,6 +42,20 @@ def test_loss_falls_for_logits_and_probabilities_alike():
         assert same == pytest.approx(losses, rel=1e-3)
 
 
+@pytest.mark.parametrize("gap", [5.0, 20.0, 60.0])
+def test_classes_that_are_quite_wrong_have_the_gradient_of_their_logits(gap):
+    """p - 1 at the label, however small its probability p is."""
+    loss = Loss(
+        classes=True, probabilities=True, variance=1.0, taught=1.0, distillation=0.0,
+        temperature=1.0,
+    )  # fmt: skip
+    logits, labels = np.array([[gap, 0.0]], np.float32), {"labels": np.array([1])}
+    value, gradient = jax().value_and_grad(lambda z: loss(jax().nn.softmax(z), labels))(logits)
+    assert float(value) == pytest.approx(np.log1p(np.exp(gap)), rel=1e-5)
+    share = 1 / (1 + np.exp(-gap))
+    assert np.asarray(gradient) == pytest.approx(np.array([[share, -share]]), rel=1e-4)
+
+
 def test_first_loss_is_the_cross_entropy_of_the_network_as_it_came():
     network = perceptron()
     given = lessons(network, 32)
