@@ -14,7 +14,7 @@ from matsweep.core.checks import UserError
 from matsweep.networks.forward import exact_forward
 from matsweep.networks.load import build
 from matsweep.networks.selection import Selection
-from matsweep.networks.training import differentiable, losses
+from matsweep.networks.training import differentiable, loop, losses
 from matsweep.networks.training.libraries import jax
 from matsweep.networks.training.loop import train
 from matsweep.networks.training.losses import Loss, last_operator
@@ -209,6 +209,35 @@ def test_same_seed_gives_the_same_bits_and_another_one_others():
     assert bits(train(network, lessons(network), noisy)) == first
     other = dataclasses.replace(noisy, seed=1)
     assert bits(train(network, lessons(network), other)) != first
+
+
+def test_each_step_has_its_rate_along_half_a_cosine_and_random_numbers_of_its_own(monkeypatch):
+    rates, keys = [], []
+
+    def watched(recipe):
+        step = compiled(recipe)
+
+        def recorded(state, batch, aims, numbers, data, rate, *, plan):
+            rates.append(rate)
+            keys.append(tuple(data))
+            return step(state, batch, aims, numbers, data, rate, plan=plan)
+
+        return recorded
+
+    monkeypatch.setattr(loop, "compiled", watched)
+    network = perceptron()
+    train(network, lessons(network), settings(epochs=2, batch=24, rate=0.01))
+    assert rates == pytest.approx(0.01 * np.cos(np.pi * np.arange(8) / 16) ** 2, rel=1e-5)
+    assert len(set(keys)) == 8
+
+
+def test_first_step_of_adam_is_its_rate():
+    network = perceptron()
+    start = differentiable.initial(network)
+    after = train(network, lessons(network), settings(epochs=1, batch=96, rate=1e-3)).parameters
+    for name, weight in start.weights.items():
+        change = np.abs(after.weights[name] - weight)
+        assert change[change > 0] == pytest.approx(1e-3, rel=1e-2)
 
 
 def test_order_differs_by_epoch_and_every_sample_counts_once():
