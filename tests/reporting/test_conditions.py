@@ -73,6 +73,24 @@ def test_a_single_family_and_a_single_realisation_have_their_own_words():
     assert "its error unknown" in text
 
 
+def test_few_realisations_and_families_have_no_error_of_the_correlation():
+    (text,) = said(conditioned(SWAPPED, own=0.03, realisations=2))
+    assert "its error cannot be told from 2 realisations" in text
+    assert "τ = " not in text
+    (text,) = said(conditioned({"a": (0.9, 0.7), "b": (0.7, 0.9)}, own=0.01))
+    assert "two families are too few for a correlation of the rankings" in text
+    assert "τ" not in text
+
+
+def test_equal_differences_of_two_realisations_have_no_error():
+    ds = conditioned({"a": (0.9, 0.9), "b": (0.8, 0.8), "c": (0.7, 0.7)}, realisations=2)
+    (text,) = said(ds)
+    assert "the error of a, b and c cannot be told: two realisations differ equally" in text
+    effects = ds.matsweep.effects()
+    assert np.isnan(effects["low"]).all()
+    assert np.isnan(effects["standard_error"]).all()
+
+
 def test_another_baseline_is_named():
     texts = said(conditioned({"a": (0.9, 0.92), "b": (0.8, 0.7)}, ("0.02", "0.05")))
     assert texts[0].startswith("Training at noise 0.05 against training at noise 0.02 ")
