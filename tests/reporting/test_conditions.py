@@ -209,3 +209,15 @@ def test_a_stored_study_keeps_its_conditions(tmp_path):
     assert View(ds).conditions == [NOISE]
     assert said(ds) == said(conditioned(SWAPPED))
     assert "Compared by noise of training" in Pages(tmp_path / "s.zarr").page()
+
+
+def test_a_family_far_below_the_others_is_drawn_whole():
+    merits = {"a": (0.97, 0.98), "b": (0.96, 0.97), "c": (0.2, 0.35)}
+    picture = described(conditioned(merits, own=0.2))
+    for panel in picture.rows[0]:
+        low, high = panel.y.limits
+        lines = [mark for mark in panel.marks if isinstance(mark, Series) and mark.name in merits]
+        assert {mark.name for mark in lines} == set(merits)
+        assert all(((low < mark.y) & (mark.y < high)).all() for mark in lines)
+        assert not panel.y.cut
+        assert not panel.x.note
