@@ -20,6 +20,26 @@ _STATES = ("pending", "done", "failed")
 _NO_PARAMETER = ("candidate", "candidate_id", "material", "rank", "time", "realisation")
 
 
+def stored_text(value: object) -> str:
+    """Text of a value in the column of an axis whose values are of several kinds.
+
+    Parameters
+    ----------
+    value : object
+        Of an axis.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> stored_text(None), stored_text(0.05), stored_text("device")
+    ('null', '0.05', 'device')
+    """
+    return "null" if value is None else str(value)
+
+
 def axes(ds: xr.Dataset) -> dict[str, list[Any] | None]:
     """Swept parameters in order, each with its values (None: no value list).
 

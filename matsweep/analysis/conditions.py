@@ -16,6 +16,8 @@ from matsweep.analysis.pairs import Values, finest_step, paired, student
 from matsweep.analysis.view import Index, View
 from matsweep.core.checks import UserError, in_range
 
+LEAST = 3
+"""Realisations from which equal differences have no error, and a correlation has one."""
 _PLAIN = (NONE, "False", "false")
 
 
@@ -209,7 +211,8 @@ def effects(
     Dataset
         Along `pair`: `difference` from the baseline, its `standard_error`, `low` and `high` in the
         metric's unit, `realisations` that both have, the numbers of the `candidate` and of its
-        `baseline`, its `condition` in words, and its `material`.
+        `baseline`, its `condition` in words, and its `material`. Errors and intervals are NaN where
+        they are unknown (`paired_difference`).
 
     Raises
     ------
@@ -234,7 +237,7 @@ def effects(
         )
     words = np.repeat([each.words for each in found.all[1:]], [len(each) for each in pairs])
     mean, error, count = paired_difference(view, name, rows[:, 1], rows[:, 0])
-    half = np.where(error > 0, student(1 - confidence, count) * error, error)
+    half = np.where(error > 0, student(1 - confidence, count) * error, error)  # NaN: unknown
     unit = {"units": view.unit(name)}
     return xr.Dataset(
         {
@@ -272,8 +275,8 @@ def paired_difference(
     -------
     mean : (pair,) array
     error : (pair,) array
-        Standard error of the mean; 0 for a metric that does not depend on the realisation, NaN for
-        a single realisation of one that does.
+        Standard error of the mean; 0 for a metric that does not depend on the realisation. NaN
+        (unknown) for a single realisation of one that does, and for two that differ equally.
     count : (pair,) array of int
         Realisations that both have.
     """
@@ -284,4 +287,6 @@ def paired_difference(
         values, count = values[:, :1], np.ones_like(count)
     step = finest_step(values) if varies else 0.0
     mean, error = paired(values[rows], values[references], count, step)
-    return mean, np.where(count > 1, error, np.nan if varies else 0.0), count
+    # Two differences may agree by chance: their spread of 0 is no estimate.
+    known = (count > 1) & ((count >= LEAST) | (error > 0))
+    return mean, np.where(known, error, np.nan if varies else 0.0), count

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from matsweep.analysis.attributes import axes, numbered, states
+from matsweep.analysis.attributes import axes, numbered, states, stored_text
 from matsweep.core.checks import UserError
 
 _INSTEAD = (
@@ -102,17 +102,21 @@ def _order(ds: xr.Dataset, values: dict[str, list[Any]]) -> NDArray[np.intp]:
 def _indices(ds: xr.Dataset, name: str, axis: list[Any]) -> NDArray[np.int64]:
     """Position of each candidate's value on one axis, (candidate,)."""
     stored = np.asarray(ds[name].values).tolist()
-    keys = [_key(value) for value in stored]
-    # An axis of texts and numbers is stored as text.
-    text = all(isinstance(key, str) for key in keys)
-    position = {_key(str(v) if text else v): index for index, v in enumerate(axis)}
+    # An axis of values of several kinds, such as null, 0.05 and device, is stored as text.
+    text = all(isinstance(value, str) for value in stored)
+    key: Callable[[Any], Hashable] = _number_in if text else _key
+    position = {key(value): index for index, value in enumerate(axis)}
+    if text and len(position) != len(axis):  # texts that differ, and are the same number
+        key = stored_text
+        position = {key(value): index for index, value in enumerate(axis)}
+    keys = [key(value) for value in stored]
     if len(position) != len(axis):
         raise UserError(f"the axis {name} holds a value more than once; {_INSTEAD}")
     indices = np.fromiter((position.get(key, -1) for key in keys), dtype=np.int64, count=len(keys))
     if strange := np.flatnonzero(indices < 0).tolist():
         raise UserError(
             f"the design is not a full factorial: {name}={stored[strange[0]]} is none of the "
-            f"values {', '.join(map(str, axis))} of its axis; {_INSTEAD}"
+            f"values {', '.join(map(stored_text, axis))} of its axis; {_INSTEAD}"
         )
     return indices
 
@@ -126,12 +130,21 @@ def _key(value: Any) -> Hashable:
     return str(value)
 
 
+def _number_in(value: Any) -> Hashable:
+    """Key of a value among texts: the texts 0 and 0.0, of merged stores, are the same."""
+    text = stored_text(value)
+    try:
+        return _key(float(text))
+    except ValueError:
+        return text
+
+
 def _combination(place: int, values: dict[str, list[Any]]) -> str:
     """Format the combination of one grid point."""
     parts = []
     for name, axis in reversed(values.items()):
         place, index = divmod(place, len(axis))
-        parts.append(f"{name}={axis[index]}")
+        parts.append(f"{name}={stored_text(axis[index])}")
     return ", ".join(reversed(parts))
 
 

@@ -8,7 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from matsweep.analysis.conditions import Condition, Conditions, conditions_of, paired_difference
+from matsweep.analysis.conditions import (
+    LEAST,
+    Condition,
+    Conditions,
+    conditions_of,
+    paired_difference,
+)
 from matsweep.analysis.objectives import levelled
 from matsweep.analysis.pairs import Values, finest_step
 from matsweep.analysis.view import Index, View
@@ -66,11 +72,13 @@ class Reranking:
         Kendall's rank correlation (tau-b) of both rankings; NaN for a single family, and where all
         are equal.
     tau_error : float
-        Its standard error; NaN: unknown.
+        Its standard error; NaN: unknown, as with fewer than 3 families or realisations.
     tau_low, tau_high : float
         Its interval.
     tau_by_chance : float
         Mean tau that errors of the differences alone would leave if the condition changed nothing.
+    realisations : int
+        Least number that two compared candidates have; 1 for a merit that does not depend on it.
     """
 
     condition: Condition
@@ -89,6 +97,7 @@ class Reranking:
     tau_low: float
     tau_high: float
     tau_by_chance: float
+    realisations: int
 
     @property
     def gain(self) -> Gain:
@@ -177,6 +186,9 @@ def _reranking(
         change = ranks(second) - ranks(first)
         ends = np.quantile(change, [level / 2, 1 - level / 2], axis=0)
         moved = (ranks_before != ranks_after) & ((ends[0] > 0) | (ends[1] < 0))
+    least = int(paired_difference(view, view.merit, after, before)[2].min())
+    varies = "realisation" in view.ds[view.merit].dims
+    if drawn is not None and len(families) >= LEAST and (least >= LEAST or not varies):
         taus = kendall(first, second)
         error, tail = float(np.std(taus)), (1 - confidence) / 2
         low, high = np.quantile(taus, [tail, 1 - tail])
@@ -189,6 +201,7 @@ def _reranking(
         confidence=confidence, gains=gains, ranks_before=ranks_before,
         ranks_after=ranks_after, moved=moved, tau=float(tau), tau_error=error, tau_low=float(low),
         tau_high=float(high), tau_by_chance=chance,
+        realisations=least,
     )  # fmt: skip
 
 

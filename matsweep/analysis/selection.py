@@ -15,7 +15,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from matsweep.analysis.attributes import axes, conditions, resolve, sources, states
+from matsweep.analysis.attributes import (
+    axes,
+    conditions,
+    resolve,
+    sources,
+    states,
+    stored_text,
+)
 from matsweep.analysis.labels import choice
 from matsweep.analysis.pareto import Mask
 from matsweep.analysis.view import View
@@ -296,7 +303,7 @@ def _compare(summary: xr.Dataset, name: str, operator: str, value: Any) -> Mask:
         threshold = _number(name, value, summary[name].attrs.get("units"))
         size = values.dtype.itemsize if values.dtype.kind == "f" else 8
         return _compare_numbers(values, operator, threshold, _ROUNDING.get(size, 1e-9))
-    return _compare_texts(summary, name, operator, str(value).strip("'\""))
+    return _compare_texts(summary, name, operator, stored_text(value).strip("'\""))
 
 
 def _compare_numbers(
@@ -327,7 +334,7 @@ def _compare_texts(summary: xr.Dataset, name: str, operator: str, wanted: str) -
 def _check_known(summary: xr.Dataset, name: str, wanted: str, present: set[str]) -> None:
     """Refuse a text that the study never had: a slip of the pen, not an empty answer."""
     stated = axes(summary).get(name) or ()
-    write = choice if name in conditions(summary) else str
+    write = choice if name in conditions(summary) else stored_text
     known = present | {write(value) for value in stated}
     if name == "material":
         known |= set(sources(summary)["materials"])

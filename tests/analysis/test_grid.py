@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matsweep.core.checks import UserError
+from tests.conditioned import NOISE, conditioned
 from tests.synthetic import study, with_status
 
 AXES = ("material", "device.programming_error.scale", "tile.adc.bits")
@@ -130,3 +131,28 @@ def test_values_and_axes_that_do_not_fit(ds):
     coords = {name: ("candidate", [0]) for name in huge}
     with pytest.raises(UserError, match="cannot all be there"):
         xr.Dataset(coords=coords, attrs={"axes": json.dumps(huge)}).matsweep.grid()
+
+
+@pytest.mark.parametrize("zero", ["0", "0.0"])  # as text, and as text of a merged float
+def test_an_axis_of_null_numbers_and_texts_has_a_grid(zero):
+    levels = (None, 0, 0.05, "device")
+    ds = conditioned({"a": (0.9, 0.8, 0.7, 0.6), "b": (0.5, 0.4, 0.3, 0.2)}, levels)
+    texts = ds[NOISE].values.astype("U6")
+    ds[NOISE] = ("candidate", np.where(texts == "0", zero, texts))
+    grid = ds.matsweep.grid()
+    assert grid[NOISE].values.tolist() == ["null", zero, "0.05", "device"]
+    merits = grid["accuracy"].mean("realisation").isel(time=0, **{"adc.bits": 0})
+    assert merits.sel({"material": "b"}).values == pytest.approx([0.5, 0.4, 0.3, 0.2])
+    with pytest.raises(UserError, match=f"{NOISE}=null"):
+        ds.isel(candidate=slice(1, None)).matsweep.grid()
+
+
+def test_texts_of_one_number_stay_apart():
+    ds = conditioned({"a": (0.9, 0.8)}, ("1", "1.0"))
+    assert ds.matsweep.grid()[NOISE].values.tolist() == ["1", "1.0"]
+
+
+def test_null_selects_candidates_of_any_mixed_axis():
+    ds = conditioned({"a": (0.9, 0.8)}, stated=False)  # a parameter like others
+    assert ds.matsweep.select(noise=None).sizes["candidate"] == 1
+    assert ds.matsweep.select(noise="null").sizes["candidate"] == 1

@@ -73,6 +73,24 @@ def test_a_single_family_and_a_single_realisation_have_their_own_words():
     assert "its error unknown" in text
 
 
+def test_few_realisations_and_families_have_no_error_of_the_correlation():
+    (text,) = said(conditioned(SWAPPED, own=0.03, realisations=2))
+    assert "its error cannot be told from 2 realisations" in text
+    assert "τ = " not in text
+    (text,) = said(conditioned({"a": (0.9, 0.7), "b": (0.7, 0.9)}, own=0.01))
+    assert "two families are too few for a correlation of the rankings" in text
+    assert "τ" not in text
+
+
+def test_equal_differences_of_two_realisations_have_no_error():
+    ds = conditioned({"a": (0.9, 0.9), "b": (0.8, 0.8), "c": (0.7, 0.7)}, realisations=2)
+    (text,) = said(ds)
+    assert "the error of a, b and c cannot be told: two realisations differ equally" in text
+    effects = ds.matsweep.effects()
+    assert np.isnan(effects["low"]).all()
+    assert np.isnan(effects["standard_error"]).all()
+
+
 def test_another_baseline_is_named():
     texts = said(conditioned({"a": (0.9, 0.92), "b": (0.8, 0.7)}, ("0.02", "0.05")))
     assert texts[0].startswith("Training at noise 0.05 against training at noise 0.02 ")
@@ -191,3 +209,15 @@ def test_a_stored_study_keeps_its_conditions(tmp_path):
     assert View(ds).conditions == [NOISE]
     assert said(ds) == said(conditioned(SWAPPED))
     assert "Compared by noise of training" in Pages(tmp_path / "s.zarr").page()
+
+
+def test_a_family_far_below_the_others_is_drawn_whole():
+    merits = {"a": (0.97, 0.98), "b": (0.96, 0.97), "c": (0.2, 0.35)}
+    picture = described(conditioned(merits, own=0.2))
+    for panel in picture.rows[0]:
+        low, high = panel.y.limits
+        lines = [mark for mark in panel.marks if isinstance(mark, Series) and mark.name in merits]
+        assert {mark.name for mark in lines} == set(merits)
+        assert all(((low < mark.y) & (mark.y < high)).all() for mark in lines)
+        assert not panel.y.cut
+        assert not panel.x.note

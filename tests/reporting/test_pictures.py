@@ -9,6 +9,7 @@ from matsweep.analysis.view import View
 from matsweep.core.checks import UserError
 from matsweep.reporting.figures.distribution import distribution_figure
 from matsweep.reporting.figures.parallel import objective_scale, parallel_figure, parameter_scale
+from tests.conditioned import NOISE, conditioned
 from tests.synthetic import study, with_status
 
 
@@ -93,3 +94,10 @@ def test_a_material_without_numbers_is_left_out_of_the_distribution():
     labels = [text.get_text() for text in axes.get_yticklabels()]
     assert len(labels) == 4
     assert not any("PCM" in label for label in labels)
+
+
+def test_the_axis_of_a_condition_starts_with_none():
+    view = View(conditioned({"a": (0.9, 0.8, 0.7), "b": (0.5, 0.4, 0.3)}, (0.05, None, "device")))
+    scale = parameter_scale(view, NOISE)
+    assert scale.ticks == ((0.0, "none"), (0.5, "0.05"), (1.0, "device"))
+    assert scale.places == pytest.approx([0.5, 0.0, 1.0] * 2)

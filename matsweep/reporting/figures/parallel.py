@@ -15,6 +15,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import Locator, LogLocator, MaxNLocator
 
+from matsweep.analysis.conditions import ordered
+from matsweep.analysis.labels import choice
 from matsweep.analysis.objectives import Objectives, directions, front
 from matsweep.analysis.pareto import Mask
 from matsweep.analysis.view import Index, View
@@ -265,8 +267,12 @@ def parameter_scale(view: View, name: str) -> AxisScale:
     known = np.unique(values.astype(str) if values.dtype.kind not in "fiu" else values)
     if values.dtype.kind in "fiu" and len(known) > 8:
         return _numeric(view, name, values.astype(np.float64), up=True)
+    if known.dtype.kind not in "fiu" and name in view.conditions:
+        values = np.array([choice(value) for value in values.tolist()])
+        known = np.array(ordered(view, name))
     last = max(len(known) - 1, 1)
-    where = np.searchsorted(known, values.astype(known.dtype)) / last
+    places = {value: place for place, value in enumerate(known.tolist())}
+    where = [places[value] / last for value in values.astype(known.dtype).tolist()]
     unit = view.unit(name)
     named = short_labels(view, known.tolist()) if name == "material" else {}
     labels = [

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from matsweep.analysis.conditions import conditions_of
+from matsweep.analysis.conditions import LEAST, conditions_of
 from matsweep.analysis.labels import called
 from matsweep.analysis.reranking import Gain, Reranking
 from matsweep.analysis.view import View
@@ -122,6 +122,11 @@ def _gains(view: View, change: Reranking, names: dict[str, str]) -> str:
         texts += [f"{more} more {'gain' if verb == 'gains' else 'lose'}"] if more > 0 else []
         parts += [_joined(texts)] if texts else []
     after = "" if gain.time is None else f" after {duration(gain.time)}"
+    unknown = [names[family] for family, error in zip(change.families, gain.error, strict=True)
+               if not math.isfinite(error)]  # fmt: skip
+    if unknown and change.realisations > 1:
+        parts.append(f"the error of {_joined(unknown)} cannot be told: two realisations differ "
+                     "equally")  # fmt: skip
     if not parts:
         known = np.isfinite(gain.error).any()
         return (f"no family gains or loses beyond the error{after}" if known else
@@ -157,6 +162,11 @@ def _points(mean: float, error: float) -> str:
 
 def _tau(change: Reranking) -> str:
     """Write the correlation of both rankings, and that of errors alone."""
+    if len(change.families) < LEAST:
+        return "two families are too few for a correlation of the rankings"
+    if change.realisations == 2:
+        return (f"Kendall's τ of the rankings is {change.tau:.2f}, its error cannot be told from "
+                "2 realisations")  # fmt: skip
     if not math.isfinite(change.tau_error):
         return f"Kendall's τ of the rankings is {change.tau:.2f}, its error unknown"
     text = f"τ = {change.tau:.2f} ± {change.tau_error:.2f}"

@@ -17,6 +17,7 @@ from matsweep.analysis.attributes import (
     converter_costs,
     decoded,
     design,
+    stored_text,
 )
 from matsweep.analysis.basis import (
     NEVER_DRAWN,
@@ -611,7 +612,7 @@ def _named(study: Study, material: str) -> str:
 
 
 def _value(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else stored_text(value)
 
 
 SECTIONS: tuple[Callable[[Study], Section | None], ...] = (
