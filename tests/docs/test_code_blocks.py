@@ -70,6 +70,7 @@ PLANNED = {
     "experiment=isaac": "has a large network",
     "experiment=trained": "trains seven networks",
     "study=trained_once": "trains three networks",
+    "study=s_resnet_mnist": "trains two networks",
     "study=shipped": "runs larger networks",
     "experiment=trained_requirements": "trains a network",
     "racing=elimination": "has 64 realisations",

@@ -18,7 +18,9 @@ from matsweep.core import kept
 from matsweep.core.checks import UserError
 from matsweep.core.codec import build
 from matsweep.networks.load import load_network
+from matsweep.networks.training import differentiable
 from matsweep.networks.training.differentiable import OPERATORS
+from matsweep.networks.writing import rewritten
 from matsweep.planning.config import composer
 from matsweep.planning.plan import plan
 from matsweep.scenario import Scenario
@@ -289,6 +291,35 @@ def test_samples_to_train_on_are_part_of_the_identity(settings, folder, tmp_path
     assert first.identity != second.identity
     assert first.groundwork.key != second.groundwork.key
     assert first.groundwork.source != second.groundwork.source
+
+
+def test_machines_of_a_training_are_other_draws_than_those_of_a_study(settings):
+    drawing = [each for each in settings if not each.startswith("unknowns")]
+    scenario, *_ = scenarios(drawing, "workload.training.noise=device")
+    assert scenario.unknown
+    machines = scenario.groundwork.machines
+    taught = [each.device for each in machines.draw(0, 4)]
+    assert taught == [each.device for each in machines.draw(0, 4)]
+    scored = [scenario.with_drawn(each).device for each in scenario.drawn(0, range(4))]
+    assert not any(one == other for one in taught for other in scored)
+    assert not any(one == other for one in taught for other in taught if one is not other)
+
+
+def test_a_trained_network_is_judged_against_the_network_as_it_came(folder):
+    work = workload(folder, training={"noise": 0.05, "data": f"{folder}/more.npz"})
+    before = work.prepare()
+    start = differentiable.initial(work.network)
+    other = start._replace(weights={name: -each for name, each in start.weights.items()})
+    machines = SimpleNamespace(digest="", times=(1.0,), material="pcm_gst")
+    after = work.groundwork(machines).applied(before, rewritten(work.network, other))
+    [inputs] = before.samples.inputs.values()
+    right = np.asarray(after.network(inputs)).argmax(axis=-1) == before.samples.labels
+    assert after.float_merit == pytest.approx(right.mean())
+    assert after.float_merit < before.reference["accuracy"] == 1.0
+    assert after.reference == before.reference
+    assert after.chance == before.chance
+    np.testing.assert_array_equal(after.wanted, before.wanted)
+    assert after.digest != before.digest
 
 
 def test_a_training_begins_with_the_training_part_of_a_dataset():

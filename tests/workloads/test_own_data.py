@@ -13,13 +13,14 @@ from tests.own_data import FILES
 
 pytestmark = pytest.mark.xdist_group("learning")  # they compile the same kernels
 
+OWN = (*(f"workload.data.kind={kind}" for kind in ("csv", "npz", "idx")), "workload.dataset={")
 PAGE = (ROOT / "docs" / "learning.md").read_text()
 COMMANDS = [
     words
     for block in blocks(PAGE)
     if block.language == "sh"
     for words in commands(block.text)
-    if any(word.startswith(("workload.data.kind=", "workload.dataset={")) for word in words)
+    if any(word.startswith(OWN) for word in words)
 ]
 SMALL = ["workload.hidden=[8]", "workload.epochs=2", "executor=serial", "realisations=1"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,7 +44,7 @@ class DeviceErrors:
     hardware : sequence of Hardware
         Used in turn.
     times : sequence of float, s
-        Since programming; each for one chip of every hardware, in turn.
+        Since programming; in turn, too, so that each hardware meets each of them.
     """
 
     network: Network
@@ -83,8 +84,8 @@ class DeviceErrors:
         -------
         Drawn
         """
-        number, hardware = step % len(self.hardware), self.hardware[step % len(self.hardware)]
-        time = self.times[step // len(self.hardware) % len(self.times)]
+        number, place = _turn(step, len(self.hardware), len(self.times))
+        hardware, time = self.hardware[number], self.times[place]
         rng = training_streams(self.settings.seed, step)
         if number not in self._tiled:
             self._tiled[number] = self._mapped(hardware)
@@ -275,6 +276,15 @@ def product(plans: Sequence[Plan], weight: Array, drawn: Sequence[Devices], key:
         return values.reshape(*lead, -1)
 
     return multiplied
+
+
+def _turn(step: int, hardware: int, times: int) -> tuple[int, int]:
+    """Return the places of a step's hardware and time.
+
+    Both change with each step, so that a few steps meet all of either; a round of both begins one
+    time later than the one before, so that as many steps as there are pairs meet all of them.
+    """
+    return step % hardware, (step + step // math.lcm(hardware, times)) % times
 
 
 def _matrix(values: FloatArray, recorded: Recorded) -> Matrix:

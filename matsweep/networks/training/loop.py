@@ -29,7 +29,7 @@ from matsweep.networks.training.losses import Aims, aims
 from matsweep.networks.training.parameters import Parameters
 from matsweep.networks.training.products import GaussianErrors
 from matsweep.networks.training.settings import VERSION, Training
-from matsweep.networks.training.step import Recipe, beginning, compiled
+from matsweep.networks.training.step import Recipe, beginning, clipped, compiled
 
 
 class Lessons(NamedTuple):
@@ -164,7 +164,11 @@ class _Work:
         self._batch = network.batch or min(settings.batch, samples)
         self._steps = samples // self._batch
         self._rates = _cosine(settings.rate, self._steps * settings.epochs)
-        self.start: Any = beginning(differentiable.initial(network))
+        # Converters are calibrated before the first step, and weights clipped then would saturate
+        # them for an epoch.
+        bounded = jax().jit(clipped, static_argnums=1)
+        initial = differentiable.initial(network)
+        self.start: Any = beginning(_fetched(bounded(initial, settings.clip)))
         self._step = compiled(Recipe(network, output, wanted.loss, errors.products, settings.clip))
 
     @classmethod

@@ -20,7 +20,8 @@ from matsweep.networks.training.settings import Training
 LABELS, TARGETS, TAUGHT = "labels", "targets", "taught"
 """Names of the arrays that outputs are compared with."""
 _SAME = frozenset({"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
-_LEAST = 1e-7  # probability whose logarithm is taken; near 1 single precision resolves no less
+_LEAST = float(np.finfo(np.float32).tiny)  # probability whose logarithm is taken
+_NEAR = 1e-7  # of a probability to 1, where single precision resolves no less
 
 
 class Aims(NamedTuple):
@@ -117,10 +118,9 @@ class Loss:
         np_ = jax().numpy
         alone = outputs.shape[-1] == 1
         if self.probabilities:
-            high = 1 - _LEAST if alone else 1.0
-            outputs, rest = np_.clip(outputs, _LEAST, high), 1 - outputs
-            logs = np_.log(outputs)
-            outputs = logs - np_.log(np_.clip(rest, _LEAST, high)) if alone else logs
+            rest = 1 - outputs
+            logs = np_.log(np_.clip(outputs, _LEAST, 1))
+            outputs = logs - np_.log(np_.clip(rest, _NEAR, 1)) if alone else logs
         return np_.concatenate([np_.zeros_like(outputs), outputs], -1) if alone else outputs
 
 

@@ -39,8 +39,8 @@ class Training:
     rate : float
         Of the first step of Adam; it falls to 0 along a cosine.
     clip : float or None
-        Weights on tiles are kept within so many of their standard deviations (from zero) after each
-        step.
+        Weights on tiles are kept within so many of their standard deviations (from zero) at the
+        beginning and after each step.
     input_bits, output_bits : int or None
         Of converters, where noise is a number; None: exact.
     input_noise, output_noise : float

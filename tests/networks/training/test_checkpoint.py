@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matsweep.networks.training import checkpoint
+from matsweep.networks.training import checkpoint, loop
 from matsweep.networks.training.loop import train
 from matsweep.networks.training.settings import Training
 from tests.networks.training.lessons import bits, lessons, perceptron
@@ -69,6 +69,12 @@ def test_finished_training_is_read_alone(network, whole, tmp_path):
 
 def test_checkpoint_of_another_training_is_ignored(network, tmp_path):
     interrupted(network, tmp_path, 2, settings(seed=7))
+    assert resumed(network, tmp_path)[1] == [1, 2, 3, 4]
+
+
+def test_checkpoint_of_other_libraries_is_ignored(network, tmp_path, monkeypatch):
+    interrupted(network, tmp_path, 2)
+    monkeypatch.setattr(loop, "version", lambda name: f"another {name}")
     assert resumed(network, tmp_path)[1] == [1, 2, 3, 4]
 
 

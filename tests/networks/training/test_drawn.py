@@ -12,7 +12,7 @@ from matsweep.machine import Hardware
 from matsweep.networks.load import build
 from matsweep.networks.selection import Selection
 from matsweep.networks.training import checkpoint, differentiable
-from matsweep.networks.training.drawn import DeviceErrors
+from matsweep.networks.training.drawn import DeviceErrors, _turn
 from matsweep.networks.training.libraries import jax
 from matsweep.networks.training.loop import key_data, train
 from matsweep.networks.training.settings import Training
@@ -79,13 +79,27 @@ def test_hardware_and_times_are_taken_in_turn():
     machines, times = (machine(nu=0.1), machine(nu=0.3)), (1.0, 10.0, 100.0)
     x = np.random.default_rng(1).standard_normal((20, 1, 12)).astype(np.float32)
     found = []
-    for step in range(8):
+    for step in range(5):
         products, weights = drawn(network, given, machines, step=step, times=times)
         exact = x[:, 0] @ weights["hidden"]
         got = np.asarray(products["hidden"](x, 0))[:, 0]
         found.append(np.sum(got * exact) / np.sum(exact * exact))
-    wanted = [time**-nu for time in (*times, times[0]) for nu in (0.1, 0.3)]
+    turns = [(0.1, 1.0), (0.3, 10.0), (0.1, 100.0), (0.3, 1.0), (0.1, 10.0)]
+    wanted = [time**-nu for nu, time in turns]
     assert found == pytest.approx(wanted, rel=5e-3)
+
+
+@pytest.mark.parametrize("hardware", [1, 2, 6, 16])
+@pytest.mark.parametrize("times", [1, 3, 4, 6])
+def test_few_steps_meet_all_hardware_and_all_times_and_more_all_pairs(hardware, times):
+    pairs = [_turn(step, hardware, times) for step in range(3 * hardware * times)]
+    most = max(hardware, times)
+    for start in range(0, len(pairs) - most, most):
+        some = pairs[start : start + 2 * most]
+        assert {number for number, _ in some} == set(range(hardware))
+        assert {place for _, place in some} == set(range(times))
+    for start in range(0, len(pairs), hardware * times):
+        assert len(set(pairs[start : start + hardware * times])) == hardware * times
 
 
 def test_each_step_has_a_chip_of_its_own_and_the_same_each_time():

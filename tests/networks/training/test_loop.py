@@ -14,7 +14,7 @@ from matsweep.core.checks import UserError
 from matsweep.networks.forward import exact_forward
 from matsweep.networks.load import build
 from matsweep.networks.selection import Selection
-from matsweep.networks.training import differentiable, losses
+from matsweep.networks.training import differentiable, loop, losses
 from matsweep.networks.training.libraries import jax
 from matsweep.networks.training.loop import train
 from matsweep.networks.training.losses import Loss, last_operator
@@ -27,7 +27,8 @@ from tests.networks.training.lessons import CLASSES, INPUTS, bits, lessons, perc
 
 
 def settings(**changes):
-    return Training(**({"noise": 0.0, "epochs": 3, "batch": 32, "rate": 1e-2} | changes))
+    plain = {"noise": 0.0, "epochs": 3, "batch": 32, "rate": 1e-2, "clip": None}
+    return Training(**(plain | changes))
 
 
 def test_loss_falls_for_logits_and_probabilities_alike():
@@ -39,6 +40,20 @@ def test_loss_falls_for_logits_and_probabilities_alike():
         network = perceptron(last)
         same = train(network, lessons(network), settings(**falling)).losses
         assert same == pytest.approx(losses, rel=1e-3)
+
+
+@pytest.mark.parametrize("gap", [5.0, 20.0, 60.0])
+def test_classes_that_are_quite_wrong_have_the_gradient_of_their_logits(gap):
+    """p - 1 at the label, however small its probability p is."""
+    loss = Loss(
+        classes=True, probabilities=True, variance=1.0, taught=1.0, distillation=0.0,
+        temperature=1.0,
+    )  # fmt: skip
+    logits, labels = np.array([[gap, 0.0]], np.float32), {"labels": np.array([1])}
+    value, gradient = jax().value_and_grad(lambda z: loss(jax().nn.softmax(z), labels))(logits)
+    assert float(value) == pytest.approx(np.log1p(np.exp(gap)), rel=1e-5)
+    share = 1 / (1 + np.exp(-gap))
+    assert np.asarray(gradient) == pytest.approx(np.array([[share, -share]]), rel=1e-4)
 
 
 def test_first_loss_is_the_cross_entropy_of_the_network_as_it_came():
@@ -159,6 +174,22 @@ def test_weights_that_are_all_alike_are_not_clipped(shape):
     assert np.array_equal(np.asarray(after.weights["w"]), weight)
 
 
+def test_first_step_has_clipped_weights():
+    """Their largest sets the full scales of converters, which hold for an epoch."""
+    network = perceptron()
+    given = lessons(network, 32)
+    y = given.inputs["x"]
+    for weight in (weight for layer in network.layers for weight in layer.weights):
+        bound = np.sqrt(np.mean(np.square(weight.values)))
+        assert np.abs(weight.values).max() > 1.5 * bound
+        y = y @ weight.values.clip(-bound, bound) + weight.bias
+        y = np.maximum(y, 0) if weight.rectified else y
+    logs = y - np.log(np.exp(y).sum(axis=1, keepdims=True))
+    expected = -logs[np.arange(32), given.labels].mean()
+    loss = train(network, given, settings(epochs=1, clip=1.0)).losses[0]
+    assert loss == pytest.approx(expected, rel=1e-5)
+
+
 def test_trained_weights_stay_within_the_clip():
     network = perceptron()
     trained = train(network, lessons(network), settings(clip=1.2, epochs=5))
@@ -178,6 +209,35 @@ def test_same_seed_gives_the_same_bits_and_another_one_others():
     assert bits(train(network, lessons(network), noisy)) == first
     other = dataclasses.replace(noisy, seed=1)
     assert bits(train(network, lessons(network), other)) != first
+
+
+def test_each_step_has_its_rate_along_half_a_cosine_and_random_numbers_of_its_own(monkeypatch):
+    rates, keys = [], []
+
+    def watched(recipe):
+        step = compiled(recipe)
+
+        def recorded(state, batch, aims, numbers, data, rate, *, plan):
+            rates.append(rate)
+            keys.append(tuple(data))
+            return step(state, batch, aims, numbers, data, rate, plan=plan)
+
+        return recorded
+
+    monkeypatch.setattr(loop, "compiled", watched)
+    network = perceptron()
+    train(network, lessons(network), settings(epochs=2, batch=24, rate=0.01))
+    assert rates == pytest.approx(0.01 * np.cos(np.pi * np.arange(8) / 16) ** 2, rel=1e-5)
+    assert len(set(keys)) == 8
+
+
+def test_first_step_of_adam_is_its_rate():
+    network = perceptron()
+    start = differentiable.initial(network)
+    after = train(network, lessons(network), settings(epochs=1, batch=96, rate=1e-3)).parameters
+    for name, weight in start.weights.items():
+        change = np.abs(after.weights[name] - weight)
+        assert change[change > 0] == pytest.approx(1e-3, rel=1e-2)
 
 
 def test_order_differs_by_epoch_and_every_sample_counts_once():

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from matsweep.core.streams import realisation_streams
 from matsweep.crossbar import ADC, DAC, Tile, Wires
 from matsweep.devices import (
     AnalogDevice,
@@ -315,6 +316,15 @@ def test_clipped_inputs_and_saturated_conversions_pass_no_gradient():
     assert 0.05 < min(kept) < max(kept) < 0.95  # both are there
     assert off(of_rows, wanted_rows) < 1e-5
     assert off(of_weight, wanted_weight) < 1e-5
+
+
+def test_random_numbers_of_a_training_are_none_of_a_study():
+    """10,000 numbers each: a correlation beyond 6 / sqrt(n) has a chance of 2e-9."""
+    own, study = training_streams(3, 5), realisation_streams(3, (5,))
+    one, other = (
+        each.at("layer w").standard_normal((1, 10_000), np.float32)[0] for each in (own, study)
+    )
+    assert abs(np.corrcoef(one, other)[0, 1]) < 0.06
 
 
 def test_gaussian_errors_have_their_deviation_and_gradients_are_at_the_noisy_weights():
