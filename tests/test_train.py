@@ -51,7 +51,7 @@ def test_a_network_is_trained_for_a_material_and_written(command, folder, tmp_pa
     assert "left" in err
     assert "accuracy in floating point: 1 before, " in out
     assert "accuracy on pcm_gst, 1 s after programming: " in out
-    assert "standard error of 2 realisations" in out
+    assert "standard error of 2 paired realisations" in out
     before, after = weights(folder / "net.npz"), weights(to)
     assert [each.shape for each in before] == [each.shape for each in after]
     assert all(np.abs(a - b).max() > 1e-3 for a, b in zip(before, after, strict=True))

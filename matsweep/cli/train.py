@@ -19,6 +19,7 @@ from matsweep.core.command_line import command_line
 from matsweep.core.files import path_text, write_bytes
 from matsweep.core.kept import alone, begun, keep_result, kept_result
 from matsweep.core.units import duration
+from matsweep.metrics import METRICS
 from matsweep.networks.training.settings import Training
 from matsweep.planning.config import composer
 from matsweep.planning.grammar import as_typed
@@ -56,15 +57,17 @@ def train(config: DictConfig) -> None:
     for name in ("model", "data"):
         if config[name] is None:
             raise UserError(f"{name} must be given, as in {_EXAMPLE}")
-    to = _target(config)
     given = [str(each) for each in HydraConfig.get().overrides.task]
     on_devices = any(each.startswith("material=") for each in given)
     scenario = _scenario(given, on_devices)
+    to = _target(config)
     realisations, seed = whole("realisations", config.realisations, low=1), int(config.seed)
     work = scenario.groundwork
     if not isinstance(work, NetworkTraining):
         raise UserError(f"{_NOISE} must be a number or device to train, got null")
     console = Console(stderr=True)
+    if note := scenario.workload.preparation:
+        console.print(f"data: {note}", soft_wrap=True, markup=False)
     result = _trained(work, console)
     from matsweep.networks.writing import stated
 
@@ -98,7 +101,12 @@ def _target(config: DictConfig) -> Path:
     if to.is_dir():
         raise UserError(f"to must name a file, got the folder {to}")
     trial = to.with_name(f"{to.name}.{os.getpid()}.trial")
-    write_bytes(trial, b"")
+    try:
+        write_bytes(trial, b"")
+    except UserError as error:
+        raise UserError(
+            f"to={str(error).replace(trial.name, to.name)}; give another to=…"
+        ) from None
     trial.unlink()
     return to
 
@@ -132,7 +140,8 @@ def _trained(work: NetworkTraining, console: Console) -> bytes:
 
     def tell(epoch: Epoch) -> None:
         seconds.append(epoch.seconds)
-        left = float(np.mean(seconds)) * (epoch.epochs - epoch.number)
+        each = seconds[1:] or seconds  # the first compiles
+        left = float(np.mean(each)) * (epoch.epochs - epoch.number)
         more = f", {duration(max(1.0, round(left)))} left" if left else ""
         console.print(
             f"epoch {epoch.number} of {epoch.epochs}: loss {epoch.loss:.4g}{more}",
@@ -169,12 +178,22 @@ def _on_devices(
             (scenario, after),
         )
     ]
-    return [
-        f"{merit} on {scenario.material}, {duration(time)} after programming: "
-        f"{_spread(found[0][:, place])} before, {_spread(found[1][:, place])} after training "
-        f"(mean and standard error of {realisations} realisations)"
-        for place, time in enumerate(scenario.times)
-    ]
+    better = -1 if METRICS[merit].better == "lower" else 1
+    lines = []
+    for place, time in enumerate(scenario.times):
+        gain = found[1][:, place] - found[0][:, place]
+        lines.append(
+            f"{merit} on {scenario.material}, {duration(time)} after programming: "
+            f"{_spread(found[0][:, place])} before, {_spread(found[1][:, place])} after training, "
+            f"difference {_spread(gain)} (mean and standard error of {realisations} paired "
+            "realisations)"
+        )
+        if better * float(np.mean(gain)) < 0:
+            lines.append(
+                "  worse than before: try more workload.training.epochs, a lower "
+                "workload.training.rate, or workload.training.clip=null"
+            )
+    return lines
 
 
 def _spread(values: Any) -> str:

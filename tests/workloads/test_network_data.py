@@ -357,7 +357,11 @@ MISTAKES = {
         r"top must be < 4, the class",
     ),
     "score": ({"inputs": X}, {"score": "f1"}, r"score must be one of nrmse, r2, token_accuracy"),
-    "adapt": ({"inputs": X}, {"adapt": "all"}, r"adapt must be one of last_layer, none, statistics"),
+    "adapt": (
+        {"inputs": X},
+        {"adapt": "all"},
+        r"adapt must be one of last_layer, none, statistics",
+    ),
     "model": ({"inputs": X}, {"model": "lenet"}, r"model must be the path of an ONNX or NPZ file"),
     "missing": ({"inputs": X}, {"model": "a.onnx"}, r"model must name a file that can be read"),
     "output": ({"inputs": X}, {"output": "y"}, r"output must be one of"),

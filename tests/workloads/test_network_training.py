@@ -423,3 +423,17 @@ def test_an_operator_without_gradient_is_named(folder, monkeypatch):
 def test_other_noises_are_refused(folder, noise):
     with pytest.raises(UserError, match=re.escape("noise")):
         workload(folder, training={"noise": noise, "data": f"{folder}/more.npz"})
+
+
+@pytest.mark.parametrize(("label", "came"), [(-1, "-1"), (CLASSES, str(CLASSES))])
+def test_labels_to_train_on_that_name_no_class_are_refused(folder, label, came):
+    with np.load(folder / "more.npz") as more:
+        arrays = dict(more)
+    arrays["labels"] = arrays["labels"].copy()
+    arrays["labels"][0] = label
+    np.savez(folder / "odd.npz", **arrays)
+    given = {"noise": 0.1, "data": f"{folder}/odd.npz"}
+    match = rf"training\.data must hold labels from 0 to {CLASSES - 1}.*got {came}"
+    with pytest.raises(UserError, match=match):
+        workload(folder, training=given)
+    workload(folder, training={**given, "distillation": 1.0})

@@ -31,6 +31,10 @@ from matsweep.networks.training.products import GaussianErrors
 from matsweep.networks.training.settings import VERSION, Training
 from matsweep.networks.training.step import Recipe, beginning, clipped, compiled
 
+_DIVERGED = 100.0
+"""Loss of the last epoch that no training ends with: guessing one of 10⁵ classes has 11.5, and
+guessing the mean of targets has 1."""
+
 
 class Lessons(NamedTuple):
     """Samples that a network is trained on.
@@ -126,7 +130,8 @@ def train(
     Raises
     ------
     UserError
-        If a part of the network is not covered, samples do not fit it, or the loss is not finite.
+        If a part of the network is not covered, samples do not fit it, or the loss is not finite or
+        far above that of guessing.
     """
     with threadpool_limits(1):
         differentiable.covered(network)
@@ -141,6 +146,11 @@ def train(
                 checkpoint.save(folder, work.key, done)
             if progress is not None:
                 progress(Epoch(number + 1, settings.epochs, loss, time.perf_counter() - began))
+    if done.losses[-1] > _DIVERGED * max(1.0, settings.temperature**2):
+        raise UserError(
+            f"the training diverged: its loss is {done.losses[-1]:.3g} in the last epoch with rate="
+            f"{settings.rate:g}: choose a smaller workload.training.rate"
+        )
     parameters, _ = done.state
     return Trained(_fetched(parameters), np.array(done.losses))
 

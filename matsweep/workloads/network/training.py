@@ -283,7 +283,35 @@ def check_training(workload: TrainedWorkload) -> None:
             f"training.data must hold targets for score={workload.score}, got a dataset, which has "
             "classes: give an NPZ file with targets, or workload.training.distillation=1"
         )
+    if isinstance(settings.data, str) and settings.distillation < 1 and not targeted:
+        padded = workload.score is not None and SCORES[workload.score].whole
+        digest = content("training.data", settings.data)
+        network, classes = workload.network, workload.judged.shape[-1]
+        _check_labels(network, workload.preprocessing, settings.data, digest, classes, padded)
     _check_covered(workload.network)
+
+
+@functools.lru_cache(maxsize=8)
+def _check_labels(
+    network: Network,
+    preprocessing: Preprocessing,
+    path: str,
+    digest: str,
+    classes: int | None,
+    padded: bool,
+) -> None:
+    """Refuse labels of a user's file that name no class; once for each content of the file."""
+    labels = taught(network, preprocessing, "training.data", path).labels
+    if labels is None or classes is None:
+        return
+    most = max(classes, 2)
+    wrong = labels[(labels >= most) | ((labels < 0) & (not padded))]
+    if wrong.size or labels.max() < 0:
+        came = wrong.flat[0] if wrong.size else "negative ones alone, which are left out"
+        raise UserError(
+            f"training.data must hold labels from 0 to {most - 1}, the classes of the network, got "
+            f"{came}: correct {path}, or train on outputs alone (workload.training.distillation=1)"
+        )
 
 
 @functools.lru_cache(maxsize=8)

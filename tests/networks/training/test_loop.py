@@ -323,3 +323,11 @@ def test_steps_with_other_parameters_are_those_of_the_differentiable_run():
     for name, values in other.items():
         assert np.asarray(same[name]) == pytest.approx(values, abs=1e-5)
     assert not np.allclose(next(iter(other.values())), network(x["x"]), atol=1e-2)
+
+
+def test_a_training_that_diverges_names_its_rate():
+    network = perceptron()
+    with pytest.raises(
+        UserError, match=r"diverged: its loss is .* in the last epoch with rate=1e\+06"
+    ):
+        train(network, lessons(network), settings(rate=1e6, epochs=2))
