@@ -275,7 +275,7 @@ class Scenario:
         return self.needs(None)
 
     def needs(self, memory: Memory | None) -> Groundwork | None:
-        """Return what must be computed before the candidate can be simulated.
+        """Groundwork that the candidate needs before it is simulated.
 
         Parameters
         ----------

@@ -145,7 +145,7 @@ def _like(old: AnyArray, new: Any, name: str) -> Any:
 
 
 class _Sheet:
-    """A graph whose nodes and constants are written anew."""
+    """A graph with other nodes and constants."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph

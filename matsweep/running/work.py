@@ -45,7 +45,7 @@ class Shared:
 
 
 class GroundworkError(RuntimeError):
-    """What a candidate needs could not be computed."""
+    """Error of a groundwork that has no result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +130,7 @@ _recent: OrderedDict[tuple[str, str, int], Prepared] = OrderedDict()
 
 
 def _applied(laid: Laid, prepared: Prepared) -> Prepared:
-    """Return what a candidate with groundwork runs on; the last few are kept.
+    """Apply a groundwork to the prepared workload of a candidate; the last few are kept.
 
     Raises
     ------

@@ -177,7 +177,7 @@ class Groundwork(ABC):
 
     @abstractmethod
     def applied(self, prepared: Prepared, result: bytes) -> Prepared:
-        """Return what a candidate runs on.
+        """Put the result into the prepared workload of a candidate.
 
         Parameters
         ----------
@@ -280,7 +280,7 @@ class Workload(ABC):
         """
 
     def groundwork(self, machines: Machines) -> Groundwork | None:
-        """Return what must be computed before a candidate can run; None by default.
+        """Groundwork that a candidate needs before it can run; None by default.
 
         Whether there is any depends on the workload alone, what it is on the machines, too.
 

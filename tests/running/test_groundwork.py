@@ -77,7 +77,7 @@ def needing(folder, **options):
 
 
 def computations(folder):
-    """Return how often each factor was computed."""
+    """Count the computations of each factor."""
     names = [each.name.partition("-")[0] for each in Path(folder).iterdir()]
     return {int(name): names.count(name) for name in set(names)}
 

@@ -21,7 +21,7 @@ DEVICE = "device"
 class Training:
     """Training of a network with the errors of devices, before it is programmed.
 
-    The network is trained on from the weights that it has. Errors are drawn anew for every batch;
+    The network is trained on from the weights that it has. Each batch has its own errors;
     gradients are those at the weights with their errors, and change the weights without.
 
     Parameters

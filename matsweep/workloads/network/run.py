@@ -282,7 +282,7 @@ def prepared(
 def _refit(
     network: Network, samples: Samples, output: str, wanted: FloatArray, *, to_targets: bool
 ) -> Refit:
-    """Return what the last layer is fitted to: labels, targets, or its products in floats."""
+    """Labels, targets, or products in floating point that the last layer is fitted to."""
     weight, plain = last_layer(network, output, monotonic=not to_targets)
     outputs = weight.values.shape[1]
     products = exact_products(network, weight, samples.calibration)

@@ -45,7 +45,7 @@ _MACHINES = 16
 
 
 class TrainedWorkload(Protocol):
-    """What a training takes of its workload, `NetworkInference`."""
+    """Settings and data of a workload that its training reads, of `NetworkInference`."""
 
     @property
     def model(self) -> str:

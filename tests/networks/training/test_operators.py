@@ -18,7 +18,7 @@ from tests.networks.training.cases import CASES, KINDS, Case, segment_of
 
 
 def outputs(each: Case) -> tuple[list[Any], list[Any]]:
-    """Return what JAX and ONNX Runtime compute."""
+    """Outputs of JAX and of ONNX Runtime."""
     step, given = segment_of(each)
     want = reference(step.model, given)
     values = [jax().numpy.asarray(given[name]) for name in step.inputs]
