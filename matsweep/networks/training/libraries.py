@@ -55,7 +55,11 @@ def optax() -> Any:
         If it is not installed.
     """
     jax()
-    return _imported("optax")
+    module = _imported("optax")
+    logs = sys.modules.get("absl.logging")  # imported by it: a handler that closes its stream
+    if logs is not None:
+        logs.get_absl_handler().python_handler.setStream(sys.__stderr__)
+    return module
 
 
 def _imported(name: str) -> Any:

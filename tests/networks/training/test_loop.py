@@ -331,3 +331,13 @@ def test_a_training_that_diverges_names_its_rate():
         UserError, match=r"diverged: its loss is .* in the last epoch with rate=1e\+06"
     ):
         train(network, lessons(network), settings(rate=1e6, epochs=2))
+
+
+def test_logging_that_is_set_up_again_closes_no_stream():
+    """Hydra closes all handlers; that of absl, which Optax imports, closes its stream."""
+    import sys
+
+    from matsweep.networks.training import libraries
+
+    libraries.optax()
+    assert sys.modules["absl.logging"].get_absl_handler().python_handler.stream is sys.__stderr__
