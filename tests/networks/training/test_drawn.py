@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -69,7 +71,30 @@ def test_chip_holds_the_weights_of_its_step(make, sensing):
     got = np.asarray(products[name](rows.astype(np.float32), 0))[:, 0]
     parts = rows[:, 0].reshape(30, len(blocks), -1)
     wanted = np.einsum("sbi,bio->sbo", parts, blocks).reshape(30, -1)
-    assert np.sqrt(np.mean(np.square(got - wanted)) / np.mean(np.square(wanted))) < 1e-3
+    assert off(got, wanted) < 1e-3
+
+
+@pytest.mark.parametrize("make", [perceptron, grouped])
+def test_compensations_are_fitted_to_the_weights_of_the_step(make):
+    """A drift by 37 % is taken off again."""
+    network = make()
+    shape = (40, *network.inputs[0].shape[1:])
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    own = machine(nu=0.1)
+    tile = dataclasses.replace(own.tile, compensate_drift=True, compensate_columns=True)
+    own = dataclasses.replace(own, tile=tile)
+    products, weights = drawn(network, {"x": x}, (own,), times=(100.0,), factor=-0.5)
+    name, weight = next(iter(weights.items()))
+    blocks = weight if weight.ndim == 3 else weight[None]
+    rows = np.random.default_rng(1).uniform(-1, 1, (30, 1, blocks.shape[0] * blocks.shape[1]))
+    got = np.asarray(products[name](rows.astype(np.float32), 0))[:, 0]
+    wanted = np.einsum("sbi,bio->sbo", rows[:, 0].reshape(30, len(blocks), -1), blocks)
+    assert off(got, wanted.reshape(30, -1)) < 3e-3
+
+
+def off(got, wanted):
+    """Root mean square of the difference, over that of the wanted values."""
+    return np.sqrt(np.mean(np.square(got - wanted)) / np.mean(np.square(wanted)))
 
 
 def test_hardware_and_times_are_taken_in_turn():

@@ -145,6 +145,13 @@ SEVERAL = {
         },
         "signed": True,
     },
+    "two phases, errors of the ADC": {
+        "platform": {
+            "tile": Tile(rows=16, columns=32, phases=2),
+            "adc": ADC(bits=16, percentile=100.0, offset=300.0, gain_error=0.05),
+        },
+        "signed": True,
+    },
     "two phases": {"platform": {"tile": Tile(rows=16, columns=32, phases=2)}, "signed": True},
     "four phases": {"platform": {"tile": Tile(rows=16, columns=32, phases=4)}, "signed": True},
     "voltages": {
