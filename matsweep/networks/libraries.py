@@ -22,7 +22,7 @@ def onnx() -> Any:
     UserError
         If it is not installed.
     """
-    module = _imported("onnx")
+    module = imported("onnx", of="networks", extra="networks")
     for part in (
         "checker",
         "helper",
@@ -48,13 +48,33 @@ def runtime() -> Any:
     UserError
         If it is not installed.
     """
-    return _imported("onnxruntime")
+    return imported("onnxruntime", of="networks", extra="networks")
 
 
-def _imported(name: str) -> Any:
+def imported(name: str, *, of: str, extra: str) -> Any:
+    """Import a module of an extra.
+
+    Parameters
+    ----------
+    name : str
+    of : str
+        That needs it, in words: "networks".
+    extra : str
+        That brings it.
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    UserError
+        If it is not installed.
+    """
     try:
         return importlib.import_module(name)
     except ImportError:
         raise UserError(
-            f"networks need {name}, which is not installed: pip install 'matsweep[networks]'"
+            f"{of} need{'' if of.endswith('s') else 's'} {name}, which is not installed: pip "
+            f"install 'matsweep[{extra}]'"
         ) from None

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any
 
-from matsweep.core.checks import UserError
+from matsweep.networks.libraries import imported
 
 _FLAGS = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 """One thread: bits do not depend on the number of cores, and workers share a machine."""
@@ -35,7 +35,7 @@ def jax() -> Any:
         # A product's sum over many rows is divided among as many threads as there are cores: its
         # bits would be those of the machine.
         os.environ["PJRT_NPROC"] = "1"
-    module = _imported("jax")
+    module = imported("jax", of="training", extra="training")
     for part in ("jax.numpy", "jax.nn", "jax.lax", "jax.random"):
         importlib.import_module(part)
     return module
@@ -55,17 +55,8 @@ def optax() -> Any:
         If it is not installed.
     """
     jax()
-    module = _imported("optax")
+    module = imported("optax", of="training", extra="training")
     logs = sys.modules.get("absl.logging")  # imported by it: a handler that closes its stream
     if logs is not None:
         logs.get_absl_handler().python_handler.setStream(sys.__stderr__)
     return module
-
-
-def _imported(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        raise UserError(
-            f"training needs {name}, which is not installed: pip install 'matsweep[training]'"
-        ) from None
